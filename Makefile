@@ -1,0 +1,39 @@
+# `make` lists the targets. Marker files inside .venv keep a repeated `make` fast.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.core ## complete a chest study with the bundled model and name the picture to look at
+	@rm -rf $(DEMO)
+	$(BIN)/xgem generate --report "FINDINGS: Large left pleural effusion. Mild cardiomegaly." \
+		--to F+L --samples 3 --seed 1 --out $(DEMO)
+	@echo "Look at $(DEMO)/sheet.png: three simulated patients with a large left pleural effusion."
+
+test: $(VENV)/.dev ## pass the whole suite
+	$(BIN)/pytest
+
+check: $(VENV)/.dev ## format, lint, types, import contracts, spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+$(VENV)/.core: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "xgem needs Python 3.11 or later with venv (Debian: apt install python3-venv)" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	$(BIN)/pip install --constraint constraints.txt --editable '.[dev]'
+	@touch $@

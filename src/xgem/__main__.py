@@ -1,0 +1,5 @@
+"""``python -m xgem`` is the ``xgem`` command."""
+
+from xgem.cli.main import run
+
+run()

@@ -1,0 +1,335 @@
+"""A model on disk: a folder of safetensors files and one ``model.json`` that vouches for them.
+
+    model.json                    schema, config, card, and for every component its file, hash,
+                                  size and exact list of tensors
+    frontal.denoiser.safetensors  the tensors of the component "frontal.denoiser"
+    ...
+
+This file knows tensors and JSON, nothing of what they mean. Everything is strict: a component
+loads if its bytes have the recorded hash and its tensors are exactly those that the module wants.
+Pickles are refused, because opening one can run whatever code its author put in.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from xgem.errors import CheckpointError, OutputError
+
+SCHEMA = 1
+"""Version of the folder's layout; raised when an older xgem could not read it."""
+
+_MANIFEST = "model.json"
+_PICKLE_SUFFIXES = {".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle"}
+_PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
+_DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
+
+
+class TensorSpec(_Strict):
+    """What one stored tensor looks like."""
+
+    dtype: str
+    """As safetensors names it: "F32", "F16", "BF16", "I64"."""
+    shape: tuple[int, ...]
+
+
+class Component(_Strict):
+    """One file of weights."""
+
+    file: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\.safetensors$")
+    """Its name within the folder."""
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+    tensors: dict[str, TensorSpec]
+
+
+class Manifest(_Strict):
+    """The content of ``model.json``."""
+
+    schema_version: int = Field(validation_alias="schema", serialization_alias="schema")
+    config: dict[str, Any]
+    """What the model is, for whoever builds it."""
+    card: dict[str, Any]
+    """Where it comes from, for people: name, data, recipe, seed, commit."""
+    components: dict[str, Component]
+
+
+def write_checkpoint(
+    folder: Path,
+    components: Mapping[str, Mapping[str, Tensor]],
+    config: Mapping[str, Any],
+    card: Mapping[str, Any],
+) -> Manifest:
+    """Write a whole model, or nothing.
+
+    Everything goes to a hidden folder beside ``folder`` that is renamed at the end; an older
+    checkpoint at ``folder`` stays untouched until then.
+
+    Args:
+        folder: may be missing, empty or an older checkpoint.
+        components: for each name (letters, digits, "_", "." and "-") a state dict.
+        config: plain JSON, for the program that builds the model.
+        card: plain JSON, for people.
+
+    Raises:
+        OutputError: the disk is full, the place cannot be written, or something else is there.
+    """
+    _require_replaceable(folder)
+    fresh = folder.parent / f".{folder.name}.writing-{os.getpid()}"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        manifest = Manifest(
+            schema_version=SCHEMA,
+            config=dict(config),
+            card=dict(card),
+            components={
+                name: _write_component(fresh, name, tensors) for name, tensors in components.items()
+            },
+        )
+        text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=1)
+        (fresh / _MANIFEST).write_text(text + "\n", encoding="utf-8")
+        _swap(fresh, folder)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(
+            f"cannot write the model to {folder}: {error}; "
+            f"free some space or choose a folder that can be written"
+        ) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return manifest
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read what a model folder says about itself, without opening its weights.
+
+    Raises:
+        CheckpointError: there is no such folder, it is a pickle, has no ``model.json``, was
+            written by a newer xgem, or its ``model.json`` is damaged.
+    """
+    refuse_pickle(folder)
+    if not folder.exists():
+        raise CheckpointError(f"no model at {folder}; name a folder that holds a {_MANIFEST}")
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"{folder} is a file; a model is a folder with a {_MANIFEST} and its weights"
+        )
+    path = folder / _MANIFEST
+    if not path.is_file():
+        for found in sorted(folder.iterdir()):
+            refuse_pickle(found)
+        raise CheckpointError(
+            f"{folder} holds no {_MANIFEST}; name the folder that xgem wrote a model to"
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); copy the model again") from error
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise CheckpointError(
+            f"{folder} has schema {schema}, this xgem reads up to {SCHEMA}; install a newer xgem"
+        )
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "its root"
+        raise CheckpointError(
+            f"{path} is not a model's description ({place}: {first['msg']}); copy the model again"
+        ) from error
+
+
+def load_component(folder: Path, manifest: Manifest, name: str) -> dict[str, Tensor]:
+    """Load one component's tensors, memory-mapped, in the dtype in which they are stored.
+
+    Raises:
+        CheckpointError: there is no such component, its file is missing or changed, or the file
+            holds other tensors than the manifest lists.
+    """
+    component = _component(folder, manifest, name)
+    path = folder / component.file
+    if not path.is_file():
+        raise CheckpointError(f"{folder} lacks {component.file}; copy the whole model folder")
+    refuse_pickle(path)
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != component.sha256:
+        raise CheckpointError(
+            f"{path} has changed: sha256 {found[:12]}..., {_MANIFEST} says "
+            f"{component.sha256[:12]}...; copy the model again"
+        )
+    try:
+        with safe_open(path, framework="pt") as weights:
+            _require_equal_keys(path, set(component.tensors), set(weights.keys()), _MANIFEST)
+            tensors = {key: weights.get_tensor(key) for key in component.tensors}
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is not a safetensors file ({error})") from error
+    for key, tensor in tensors.items():
+        if _spec(tensor) != component.tensors[key]:
+            raise CheckpointError(
+                f"{key} in {path} is {_describe(_spec(tensor))}, {_MANIFEST} says "
+                f"{_describe(component.tensors[key])}; copy the model again"
+            )
+    return tensors
+
+
+def load_into(module: nn.Module, folder: Path, manifest: Manifest, name: str) -> None:
+    """Load one component into ``module``, which keeps its own dtypes and device.
+
+    Weights stored in half precision are copied into a float32 module without loss.
+
+    Raises:
+        CheckpointError: as `load_component`, or the module wants other names or shapes.
+    """
+    tensors = load_component(folder, manifest, name)
+    wanted = module.state_dict()
+    path = folder / manifest.components[name].file
+    _require_equal_keys(path, set(wanted), set(tensors), "the model that it describes")
+    for key, tensor in tensors.items():
+        if tensor.shape != wanted[key].shape:
+            raise CheckpointError(
+                f"{key} in {path} is {_sizes(tensor.shape)}, the model that it describes wants "
+                f"{_sizes(wanted[key].shape)}; the weights belong to another configuration"
+            )
+    module.load_state_dict(tensors, strict=True)
+
+
+def checkpoint_hash(folder: Path) -> str:
+    """Twelve hexadecimal digits that stand for the weights and the configuration.
+
+    The card is left out: correcting a sentence there does not make another model.
+
+    Raises:
+        CheckpointError: as `read_manifest`.
+    """
+    manifest = read_manifest(folder)
+    digest = hashlib.sha256(json.dumps(manifest.config, sort_keys=True).encode())
+    for name, component in sorted(manifest.components.items()):
+        digest.update(f"{name} {component.sha256}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def refuse_pickle(path: Path) -> None:
+    """Stop where ``path`` is a pickle, by its name or by its first bytes.
+
+    Raises:
+        CheckpointError: it is one; the message says how such weights are converted.
+    """
+    if not path.is_file():
+        return
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); check its permissions") from error
+    if path.suffix.lower() in _PICKLE_SUFFIXES or start.startswith(_PICKLE_STARTS):
+        raise CheckpointError(
+            f"{path} is a pickle, and opening a pickle can run code that somebody hid in it; "
+            f"convert it with `xgem official import {path} --out DIR` and name that folder"
+        )
+
+
+def _require_replaceable(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / _MANIFEST).is_file()):
+        raise OutputError(f"{folder} is in the way and holds no model; choose another folder")
+
+
+def _write_component(folder: Path, name: str, tensors: Mapping[str, Tensor]) -> Component:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+        raise ValueError(f"component name {name!r} cannot be a file name")
+    path = folder / f"{name}.safetensors"
+    plain = {key: _owned(tensor) for key, tensor in tensors.items()}
+    save_file(plain, path)
+    path.chmod(0o644)  # safetensors makes it readable by its owner alone
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Component(
+        file=path.name,
+        sha256=digest,
+        bytes=path.stat().st_size,
+        tensors={key: _spec(tensor) for key, tensor in plain.items()},
+    )
+
+
+def _owned(tensor: Tensor) -> Tensor:
+    """The tensor on the CPU with memory of its own, since safetensors stores no shared memory."""
+    return tensor.detach().to("cpu", copy=True).contiguous()
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    """Put ``fresh`` at ``folder``; an older checkpoint there is moved aside, then deleted."""
+    if not folder.exists():
+        fresh.replace(folder)
+        return
+    old = folder.parent / f".{folder.name}.old-{os.getpid()}"
+    folder.replace(old)
+    try:
+        fresh.replace(folder)
+    except OSError:
+        old.replace(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _component(folder: Path, manifest: Manifest, name: str) -> Component:
+    if name not in manifest.components:
+        there = ", ".join(sorted(manifest.components)) or "none"
+        raise CheckpointError(f"{folder} has no component {name!r}; it has {there}")
+    return manifest.components[name]
+
+
+def _require_equal_keys(path: Path, wanted: set[str], found: set[str], who: str) -> None:
+    if missing := wanted - found:
+        problem = f"{path} lacks {_listed(missing)} that {who} lists"
+    elif extra := found - wanted:
+        problem = f"{path} has {_listed(extra)} that {who} does not list"
+    else:
+        return
+    raise CheckpointError(f"{problem}; the weights belong to another model or version")
+
+
+def _listed(keys: set[str]) -> str:
+    shown = ", ".join(sorted(keys)[:3]) + (", ..." if len(keys) > 3 else "")
+    return f"{len(keys)} tensor{'s' if len(keys) > 1 else ''} ({shown})"
+
+
+def _spec(tensor: Tensor) -> TensorSpec:
+    return TensorSpec(dtype=_DTYPES[tensor.dtype], shape=tuple(tensor.shape))
+
+
+def _describe(spec: TensorSpec) -> str:
+    return f"{spec.dtype} {_sizes(spec.shape)}"
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "a single number"

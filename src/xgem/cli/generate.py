@@ -1,0 +1,172 @@
+"""``xgem generate``: one study in, its missing parts out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xgem.cli.choices import Choices, parse_weights
+from xgem.cli.json_output import AsJson, print_result
+from xgem.cli.new_folder import require_free
+from xgem.cli.progress import progress_bars
+from xgem.diffusion.defaults import SolverName
+from xgem.errors import InputError
+from xgem.sampling.plan import Joint, plan_stages, resolve_task
+from xgem.sampling.provenance import Provenance
+from xgem.study import CHEST, FRONTAL, LATERAL, REPORT, Modality, parse_modalities
+
+if TYPE_CHECKING:
+    pass
+
+_INPUT, _CHOICE, _SAMPLING = "What is given", "What is asked for", "How it is made"
+_SIMULATED = "simulated chests"
+
+
+def generate(
+    frontal: Annotated[
+        Path | None,
+        typer.Option(help="Frontal radiograph: DICOM, PNG, JPEG or TIFF.", rich_help_panel=_INPUT),
+    ] = None,
+    lateral: Annotated[
+        Path | None, typer.Option(help="Lateral radiograph, likewise.", rich_help_panel=_INPUT)
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(help="Report, as text or as the file it is in.", rich_help_panel=_INPUT),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="Model folder; without it, the bundled demonstration model.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = None,
+    again: Annotated[
+        Path | None,
+        typer.Option(
+            help="A sample's provenance.json: with the same inputs, make that sample again.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="Outputs, as in F+L: F frontal, L lateral, T report. "
+            "Without it, all that is not given.",
+            rich_help_panel=_CHOICE,
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many.", show_default="1", rich_help_panel=_CHOICE),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Of the first sample; the next has the next.",
+            show_default="0",
+            rich_help_panel=_CHOICE,
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder to write, new or empty.", rich_help_panel=_CHOICE)
+    ] = Path("xgem-out"),
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How much an input counts beside the others, as in F=2; may be repeated.",
+            show_default="1 each",
+            rich_help_panel=_SAMPLING,
+        ),
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(
+            help="How closely the inputs are followed; 1 is as trained.",
+            show_default="the model's",
+            rich_help_panel=_SAMPLING,
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Denoising steps.",
+            show_default="the model's",
+            rich_help_panel=_SAMPLING,
+        ),
+    ] = None,
+    solver: Annotated[
+        SolverName | None,
+        typer.Option(
+            help="The way from noise to result.",
+            show_default="the model's",
+            rich_help_panel=_SAMPLING,
+        ),
+    ] = None,
+    joint: Annotated[
+        Joint | None,
+        typer.Option(
+            help="Several outputs together, or one after the other.",
+            show_default="parallel",
+            rich_help_panel=_SAMPLING,
+        ),
+    ] = None,
+    coupling_guidance: Annotated[
+        float | None,
+        typer.Option(
+            help="How closely outputs made together follow each other; 1 is as trained.",
+            show_default="the model's",
+            rich_help_panel=_SAMPLING,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Complete a chest study: give any of its parts, get those that are missing.
+
+    Without any input it makes an unconditional study. Everything made is simulated and says so.
+    """
+    given = {
+        modality: source
+        for modality, source in ((FRONTAL, frontal), (LATERAL, lateral), (REPORT, report))
+        if source is not None
+    }
+    choices = Choices(
+        to=None if to is None else parse_modalities(to),
+        weights=parse_weights(weight or []),
+        samples=samples,
+        seed=seed,
+        steps=steps,
+        guidance=guidance,
+        solver=solver,
+        joint=joint,
+        coupling_guidance=coupling_guidance,
+    )
+    earlier = None if again is None else Provenance.read(again)
+    if earlier is not None:
+        earlier.require_given(given)
+        choices = choices.repeating(earlier)
+    _check_before_loading(given, choices)
+    require_free(out)
+
+    with progress_bars() as progress:
+        progress("loading the model", 0, 0)
+        from xgem.cli.generation import complete
+
+        facts = complete(given, choices, model=model, earlier=earlier, out=out, report=progress)
+    print_result(f"Look at {facts['sheet']}", facts, as_json)
+
+
+def _check_before_loading(given: Mapping[Modality, Path | str], choices: Choices) -> None:
+    """Refuse what can be refused without the model, at once."""
+    from xgem.data.report import read_report
+
+    plan_stages(resolve_task(given, choices.to, CHEST), choices.weights)
+    for modality, source in given.items():
+        if isinstance(source, str):
+            read_report(source)
+        elif not source.is_file():
+            found = "is a folder" if source.is_dir() else "does not exist"
+            raise InputError(f"{source} {found}; --{modality.name} takes the file of a radiograph")

@@ -1,0 +1,157 @@
+"""What `xgem generate` does once its call is known to be right; importing this brings torch."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from xgem.cli.choices import Choices
+from xgem.cli.new_folder import new_folder
+from xgem.cli.progress import Report, warn
+from xgem.data.radiograph import InputWarning
+from xgem.data.study_files import input_hashes
+from xgem.sampling.pipeline import XGeM
+from xgem.sampling.plan import resolve_task
+from xgem.sampling.provenance import Checkpoint, Provenance
+from xgem.sampling.sample_files import write_sample
+from xgem.sampling.sheet import contact_sheet
+from xgem.study import Modality, Study, Task
+
+Given = Mapping[Modality, Path | str]
+"""The file, or the text, of each input."""
+
+_SIMULATED = "simulated chests"
+"""What a card says of a model that was trained on phantoms."""
+
+
+def complete(
+    given: Given,
+    choices: Choices,
+    *,
+    model: Path | None,
+    earlier: Provenance | None,
+    out: Path,
+    report: Report,
+) -> dict[str, Any]:
+    """Generate what was chosen, write it to ``out``, and say what was made.
+
+    The model is the bundled one where ``model`` is None; ``earlier`` is a sample to be repeated.
+
+    Raises:
+        XGeMError: the model, an input, a choice or the disk is not as it must be; nothing is
+            written.
+    """
+    xgem = XGeM.from_pretrained(model)
+    study, doubts = _read(xgem, given)
+    doubts += _unseen(xgem.card, study)
+    task = resolve_task(study.modalities, choices.to, xgem.model.modalities)
+    began = _provenance(xgem, given, task, choices, doubts)
+    if earlier is not None:
+        earlier.require_same(began.checkpoint, began.inputs)
+    for doubt in doubts:
+        warn(doubt)
+    made = _make(xgem, study, task, began, choices.samples or 1, report)
+    report("writing", 0, 0)
+    records = [began.model_copy(update={"seed": began.seed + k}) for k in range(len(made))]
+    files = _write(out, study, made, records)
+    return {
+        "out": str(out),
+        "sheet": str(out / "sheet.png"),
+        "task": str(task),
+        "samples": [
+            {"seed": record.seed, "files": [str(out / name) for name in names]}
+            for record, names in zip(records, files, strict=True)
+        ],
+        "warnings": doubts,
+    }
+
+
+def _read(xgem: XGeM, given: Given) -> tuple[Study, list[str]]:
+    """Read the inputs, and what is doubtful about them, told without their names."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        study = xgem.read(**{modality.name: source for modality, source in given.items()})
+    doubts = [str(found.message) for found in caught if issubclass(found.category, InputWarning)]
+    for modality, source in given.items():
+        doubts = [doubt.replace(f"{source}: ", f"{modality.name}: ") for doubt in doubts]
+    return study, doubts
+
+
+def _unseen(card: Mapping[str, Any], study: Study) -> list[str]:
+    """Warn of real radiographs given to a model that knows simulated ones alone."""
+    images = [m.name for m in study.modalities if not isinstance(study.contents[m], str)]
+    if card.get("trained_on") != _SIMULATED or not images or study.synthetic:
+        return []
+    return [
+        f"{card.get('name')} was trained on {_SIMULATED} alone and has never seen a real "
+        f"radiograph; this {' and '.join(images)} is not marked as synthetic, and what is made "
+        f"from it says nothing about a patient"
+    ]
+
+
+def _provenance(
+    xgem: XGeM,
+    given: Given,
+    task: Task,
+    choices: Choices,
+    doubts: Sequence[str],
+) -> Provenance:
+    """Say what the first sample comes from; the others differ in their seed."""
+    settings = xgem.settings(
+        steps=choices.steps,
+        guidance=choices.guidance,
+        solver=choices.solver,
+        coupling_guidance=choices.coupling_guidance,
+    )
+    guidance = settings.guidance
+    weights = choices.weights or {}
+    hashes = input_hashes(**{modality.name: source for modality, source in given.items()})
+    return Provenance(
+        checkpoint=Checkpoint(name=str(xgem.card.get("name")), hash=str(xgem.checkpoint)),
+        task=str(task),
+        weights={m.letter: weights.get(m, 1.0) for m in task.inputs},
+        seed=choices.seed or 0,
+        steps=settings.steps,
+        solver=settings.solver,
+        guidance=dict(guidance) if isinstance(guidance, Mapping) else guidance,
+        joint=choices.joint or "parallel",
+        coupling_guidance=settings.coupling_guidance,
+        preprocessing=xgem.model.preprocessing.describe(),
+        inputs={m.letter: hashes[m.name] for m in task.inputs},
+        time=datetime.now(UTC).replace(microsecond=0),
+        warnings=tuple(doubts),
+    )
+
+
+def _make(
+    xgem: XGeM, study: Study, task: Task, began: Provenance, samples: int, report: Report
+) -> list[Study]:
+    """Generate exactly as ``began`` says."""
+    return xgem.generate(
+        study,
+        to=task.outputs,
+        samples=samples,
+        seed=began.seed,
+        steps=began.steps,
+        guidance=began.guidance,
+        weights={m: began.weights[m.letter] for m in task.inputs},
+        solver=began.solver,
+        joint=began.joint,
+        coupling_guidance=began.coupling_guidance,
+        progress=report,
+    )
+
+
+def _write(
+    out: Path, study: Study, made: Sequence[Study], records: Sequence[Provenance]
+) -> list[list[str]]:
+    """Write all samples and the sheet, or nothing; return each sample's files within ``out``."""
+    with new_folder(out) as folder:
+        files = []
+        for place, (sample, record) in enumerate(zip(made, records, strict=True)):
+            written = write_sample(folder / f"sample-{place:03d}", sample, record)
+            files.append([str(path.relative_to(folder)) for path in written])
+        sheet = contact_sheet(study, made, [record.seed for record in records])
+        sheet.save(folder / "sheet.png")
+    return files

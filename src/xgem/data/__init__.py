@@ -1,0 +1,1 @@
+"""Files to studies to batches: radiographs and reports in, labeled files out."""

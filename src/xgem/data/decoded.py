@@ -1,0 +1,18 @@
+"""What a file held, before any model's preprocessing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodedImage:
+    """One radiograph at its own size, its pixels square, its values as a viewer shows them."""
+
+    pixels: Float32[np.ndarray, "rows columns"]
+    """In [0, 1], bone bright."""
+    synthetic: bool
+    """The file says that it was simulated or generated."""
+    notes: tuple[str, ...] = ()
+    """What a careful reader would mention: a missing window, a doubtful tag."""

@@ -1,0 +1,162 @@
+"""Whether a sentence affirms, doubts or denies what it names.
+
+In the manner of NegEx (Chapman et al. 2001): cue words act on what follows them, or on what
+stands before them, up to a word that begins another thought.
+"""
+
+import re
+from collections.abc import Sequence
+from enum import Enum, auto
+
+from xgem.data.label_lexicon import Assertion, Mention
+
+
+class _Cue(Enum):
+    NO_DENIAL = auto()
+    """Looks like a denial and is none ("no change in"); hides the words that it is made of."""
+    DOUBT_BEFORE = auto()
+    """Acts on what stands before it ("cannot be excluded"), likewise the next."""
+    DENIAL_BEFORE = auto()
+    SUPPOSITION = auto()
+    """Names something that is not said to be there or not ("if there is concern for")."""
+    DOUBT = auto()
+    DENIAL = auto()
+    BRIEF_DENIAL = auto()
+    """Ends at the next comma ("the heart is not enlarged, ...")."""
+
+
+_ADVERB = r"(?:(?!nearly|almost|partly|partially|largely|mostly|only|incompletely)\w+ )?"
+_SEEN = (
+    r"(?:seen|identified|present|noted|visuali[sz]ed|visible|evident|appreciated|demonstrated"
+    r"|detected|apparent|found|observed|shown|recogni[sz]ed)"
+)
+_CHANGE = (
+    r"(?:change[sd]?|increased?|decreased?|improve\w*|worsen\w*|progress\w*|differen\w+"
+    r"|enlargement of the|resolution|clearing|alter\w+)"
+)
+_CUES: tuple[tuple[_Cue, str], ...] = (
+    (_Cue.NO_DENIAL, rf"(?:no|not|without)(?: [\w-]+){{0,2}}? {_CHANGE}(?: (?:in|of|from))?"),
+    (_Cue.NO_DENIAL, r"not only|no doubt|without (?:a )?doubt|not (?:well|fully) (?:seen|assessed)"),
+    (_Cue.DOUBT, r"(?:can ?not|could not|can't|couldn't|not) (?:\w+ )?(?:exclude|rule out)"),
+    (_Cue.DOUBT_BEFORE, r"(?:can ?not|could not|can't|couldn't|not) (?:\w+ )?(?:be )?(?:\w+ )?"
+                        r"(?:excluded|ruled out)"),
+    (_Cue.DOUBT_BEFORE, r"(?:is|are|remains?) (?:also )?(?:possible|suspected|questioned|suggested"
+                        r"|questionable|considered|likely|probable|a (?:possibility|consideration))"),
+    (_Cue.DOUBT_BEFORE, r"(?:may|might|could) be (?:present|considered)|should be considered"),
+    (_Cue.DENIAL_BEFORE, rf"(?:not|no longer) (?:\w+ )?{_SEEN}"),
+    (_Cue.DENIAL_BEFORE, rf"(?:has|have) {_ADVERB}(?:resolved|cleared|disappeared)"),
+    (_Cue.DENIAL_BEFORE, rf"(?:is|are|was|were|been) {_ADVERB}(?:resolved|absent|removed|withdrawn"
+                         r"|excluded|ruled out|unlikely)"),
+    (_Cue.SUPPOSITION, r"if (?:there (?:is|are|remains) )?(?:\w+ ){0,3}?(?:concern|suspicion"
+                       r"|suspect\w*|question)(?: (?:for|of))?|if"),
+    (_Cue.SUPPOSITION, r"(?:to |and )?(?:exclude|rule out)|r/o|(?:history|hx|risk) (?:of|for)|h/o"),
+    (_Cue.SUPPOSITION, r"(?:could|may|might|can|would) (?:\w+ )?(?:obscure|hide|mask)"),
+    (_Cue.SUPPOSITION, r"(?:evaluat\w+|assess\w*|screen\w*|look\w*|monitor\w*|exam\w*) for"),
+    (_Cue.DENIAL, r"no|without|neither|nor|absent|denies|lack of|absence of|(?:negative|none) for"),
+    (_Cue.DENIAL, r"(?:free|clear) (?:of|from)|rather than|as opposed to|unlikely to (?:be|represent)"),
+    (_Cue.DENIAL, r"(?:resolution|removal|clearing|exclusion) of|no evidence (?:of|for|to suggest)"),
+    (_Cue.BRIEF_DENIAL, r"not|never|\w+n't|(?:completely |interval |now )?(?:resolved|removed)"),
+    (_Cue.DOUBT, r"possib(?:le|ly|ility)|probab(?:le|ly)|(?:less |more |most )?likely|perhaps"),
+    (_Cue.DOUBT, r"suspect\w*|suspicio(?:us for|n (?:of|for))|concern(?:ing)? (?:for|of)"),
+    (_Cue.DOUBT, r"(?:may|might|could|can|would) (?:\w+ )?(?:represent|reflect|be|indicate|suggest)"),
+    (_Cue.DOUBT, r"question(?:able|ed)?(?: of)?|equivocal|presum\w+|borderline|favou?r\w*"),
+    (_Cue.DOUBT, r"(?<!to )suggest\w*(?: of)?|worrisome for|differential|difficult to (?:\w+ )?exclude"),
+    (_Cue.DOUBT, r"versus|vs\.?"),
+)  # fmt: skip
+_CUE = re.compile(
+    "|".join(rf"(?P<c{place}>(?<![\w-])(?:{cue})(?![\w-]))" for place, (_, cue) in enumerate(_CUES))
+    + rf"|(?P<c{len(_CUES)}>(?:(?<=\s)|^)\?\s?(?=\w))"  # "? pneumonia"
+)
+
+_BREAK = re.compile(
+    r";|:|\s--?\s|\b(?:but|however|although|though|except|excepting|besides|which|whereas|while"
+    r"|yet|aside from|apart from|other than|due to|secondary to|because)\b"
+    r"|\bthere (?:is|are|has|have|was|were)\b"
+    r"|(?:,|\band\b|\bwith\b) (?:and )?(?:the|an?|this|these|stable|unchanged|persistent|residual"
+    r"|chronic|old|known|mild(?:ly)?|moderate(?:ly)?|severe(?:ly)?|small|trace|tiny|minimal|marked"
+    r"|patchy|dense|bilateral|increas\w+|decreas\w+|improv\w+|worsen\w+)\b"
+)
+_LIST = re.compile(r",|\band\b")
+
+
+def asserted(sentence: str, mention: Mention, others: Sequence[Mention]) -> Assertion:
+    """Judge one mention; NOT_MENTIONED where it is named as a mere supposition.
+
+    Args:
+        sentence: in lower case.
+        mention: what is judged.
+        others: all mentions of the sentence, to tell a list from two statements.
+    """
+    if mention.default is Assertion.ABSENT:
+        return Assertion.ABSENT
+    before, after = _cues(sentence, mention)
+    for kind, start in after:
+        if kind in (_Cue.DOUBT_BEFORE, _Cue.DENIAL_BEFORE) and _reaches_back(
+            sentence, mention.end, start
+        ):
+            return Assertion.UNCERTAIN if kind is _Cue.DOUBT_BEFORE else Assertion.ABSENT
+        if kind is _Cue.DOUBT and sentence[start:].startswith("v"):  # "edema versus pneumonia"
+            between = sentence[mention.end : start]
+            if not _BREAK.search(between) and "," not in between:
+                return Assertion.UNCERTAIN
+    return _from_before(sentence, mention, before, others)
+
+
+def _cues(
+    sentence: str, mention: Mention
+) -> tuple[list[tuple[_Cue, int, int]], list[tuple[_Cue, int]]]:
+    """Cues before the mention, nearest first, and those after it in their order."""
+    before: list[tuple[_Cue, int, int]] = []
+    after: list[tuple[_Cue, int]] = []
+    for match in _CUE.finditer(sentence):
+        place = int(str(match.lastgroup)[1:])
+        kind = _CUES[place][0] if place < len(_CUES) else _Cue.DOUBT
+        if match.end() <= mention.start:
+            before.insert(0, (kind, match.start(), match.end()))
+        elif match.start() >= mention.end:
+            after.append((kind, match.start()))
+    return before, after
+
+
+def _from_before(
+    sentence: str,
+    mention: Mention,
+    before: Sequence[tuple[_Cue, int, int]],
+    others: Sequence[Mention],
+) -> Assertion:
+    """The nearest cue whose reach holds the mention; a doubt within a denial is denied."""
+    doubt: tuple[int, int] | None = None
+    for kind, start, end in before:
+        between = sentence[end : mention.start]
+        if _BREAK.search(between):
+            break
+        if kind is _Cue.SUPPOSITION:
+            if "," not in between:
+                return Assertion.NOT_MENTIONED
+        elif kind is _Cue.DOUBT:
+            doubt = doubt or (start, end)
+        elif kind in (_Cue.DENIAL, _Cue.BRIEF_DENIAL):
+            if kind is _Cue.BRIEF_DENIAL and "," in between:
+                continue
+            if doubt is not None and _parted(sentence, end, doubt[0], others):
+                return Assertion.UNCERTAIN
+            return Assertion.ABSENT
+    return mention.default if doubt is None else Assertion.UNCERTAIN
+
+
+def _parted(sentence: str, start: int, end: int, others: Sequence[Mention]) -> bool:
+    """Say whether "no ... possible" are two thoughts, unlike "no findings suggestive of"."""
+    return "," in sentence[start:end] or any(start <= m.start and m.end <= end for m in others)
+
+
+def _reaches_back(sentence: str, end: int, cue: int) -> bool:
+    """Say whether "... is not seen" speaks of what ended at ``end``, over a list if need be."""
+    between = sentence[end:cue]
+    if _BREAK.search(between):
+        return False
+    if not _LIST.search(between):
+        return True
+    several = re.search(r"\b(?:are|have|were)\s*$", between) or re.match(
+        r"(?:are|have|were)\b", sentence[cue:]
+    )
+    return bool(several) or bool(re.search(r"\bn?or\b", between))

@@ -1,0 +1,24 @@
+"""The words by which our files say that no patient was imaged."""
+
+from importlib.metadata import version
+
+PNG_KEY = "Synthetic"
+"""Key of the text chunk in a PNG."""
+
+
+def software_version() -> str:
+    """The version of this package, read from its installation.
+
+    ``xgem.__version__`` says the same, but the package root lies above this layer.
+    """
+    return version("xgem")
+
+
+def png_mark() -> str:
+    """What stands under `PNG_KEY`; readers only look for the "YES"."""
+    return f"YES: made by xgem {software_version()}"
+
+
+def says_synthetic(value: object) -> bool:
+    """True for "YES" (DICOM's Synthetic Data) and for "YES: made by ..." (our PNG)."""
+    return str(value).strip().upper().startswith("YES")

@@ -1,0 +1,74 @@
+"""Report text <-> token ids."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from jaxtyping import Int
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor
+
+PAD, BOS, EOS = "<PAD>", "<BOS>", "<EOS>"
+
+
+class ReportTokens:
+    """A byte-level BPE vocabulary: every text is encodable, and decoding gives it back unchanged.
+
+    Source: Sennrich et al. 2016; the byte level is GPT-2's (Radford et al. 2019).
+    """
+
+    def __init__(self, json: str) -> None:
+        """Take a vocabulary in the format of Hugging Face's ``tokenizer.json``."""
+        self.json = json
+        self._tokenizer = Tokenizer.from_str(json)
+        self.pad, self.bos, self.eos = (
+            self._tokenizer.token_to_id(token) for token in (PAD, BOS, EOS)
+        )
+
+    @classmethod
+    def learn(cls, reports: Iterable[str], size: int) -> "ReportTokens":
+        """Learn at most ``size`` tokens, the 256 bytes and three special ones included."""
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=size,
+            special_tokens=[PAD, BOS, EOS],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(reports, trainer)
+        return cls(tokenizer.to_str())
+
+    def __len__(self) -> int:
+        return self._tokenizer.get_vocab_size()
+
+    def encode(self, reports: Sequence[str], longest: int) -> Int[Tensor, "batch tokens"]:
+        """Encode as BOS, text, EOS, padded to the longest of the batch and cut to ``longest``.
+
+        The closing EOS survives the cut, because encoders pool there.
+        """
+        rows = [
+            [self.bos, *encoding.ids[: longest - 2], self.eos]
+            for encoding in self._tokenizer.encode_batch(list(reports))
+        ]
+        ids = torch.full((len(rows), max(map(len, rows))), self.pad, dtype=torch.long)
+        for row, tokens in zip(ids, rows, strict=True):
+            row[: len(tokens)] = torch.tensor(tokens)
+        return ids
+
+    def decode(self, ids: Int[Tensor, " tokens"]) -> str:
+        """Decode up to the first EOS, special tokens left out."""
+        tokens = ids.tolist()
+        if self.eos in tokens:
+            tokens = tokens[: tokens.index(self.eos)]
+        text: str = self._tokenizer.decode(tokens, skip_special_tokens=True)
+        return text
+
+    def ids_of_words(self, words: Iterable[str]) -> list[int]:
+        """Return the tokens that are one of ``words``, in any case, with or without a space."""
+        wanted = {word.lower() for word in words}
+        return [
+            index
+            for index in range(len(self))
+            if self._tokenizer.decode([index], skip_special_tokens=False).strip().lower() in wanted
+        ]

@@ -1,0 +1,55 @@
+"""Files are read whole, and appear whole or not at all."""
+
+import os
+from pathlib import Path
+
+from xgem.errors import InputError, OutputError
+
+MAX_BYTES = 1_000_000_000
+"""A radiograph has tens of megabytes; more is some other file."""
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """All of a file that a user named.
+
+    Raises:
+        InputError: it is absent, a folder, closed, empty or far too large.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, expected one file; name a file in it")
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path} is larger than 1 GB, expected one image; choose another file")
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {path}: {reason}; check the path") from error
+    if not data:
+        raise InputError(f"{path} is empty; copy or export it again")
+    return data
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
+    """Write under a temporary name in the same folder, then rename.
+
+    Raises:
+        OutputError: the folder is missing or closed, the disk is full, a folder is in the way.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        try:
+            with temporary.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())  # a full disk may show only here
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}; "
+            f"free space or choose another folder, then run the command again"
+        ) from error
+    return path

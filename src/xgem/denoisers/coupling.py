@@ -1,0 +1,92 @@
+"""How an output listens to the environment vectors of what is made beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from xgem.denoisers.blocks import Features, SpatialTransformer
+from xgem.denoisers.unet import Couple, UNet, zero
+from xgem.study import Modality
+
+
+class CouplingMode(Enum):
+    """Whose environment vectors an output attends to."""
+
+    CROSS = "cross"
+    """Those of the other outputs, as the paper's figure has it."""
+    OWN = "own"
+    """Its own, as the release does: outputs never influence each other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CouplingConfig:
+    """Coupling layers of one denoiser."""
+
+    layer: Literal["transformer", "linear"] = "transformer"
+    """``transformer``: a SpatialTransformer after every block with attention, as published.
+    ``linear``: adds a projection of the mean vector after every block, for small models."""
+    width: int = 1280
+    """Of the environment vectors."""
+
+    def build(self, denoiser: UNet) -> "Coupling":
+        """Build for the blocks of ``denoiser``; adds nothing until trained."""
+        return Coupling(self, denoiser)
+
+
+class LinearCoupling(nn.Module):
+    """Adds the same vector at every place."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.project = zero(nn.Linear(width, channels))
+
+    def forward(
+        self, features: Features, tokens: Float[Tensor, "batch others environment"]
+    ) -> Features:
+        added: Tensor = self.project(tokens.mean(1))
+        return features + added[:, :, None, None]
+
+
+class Coupling(nn.Module):
+    """One coupling layer after each coupled block of a denoiser."""
+
+    def __init__(self, config: CouplingConfig, denoiser: UNet) -> None:
+        super().__init__()
+        layers: dict[str, nn.Module] = {}
+        for name, block in denoiser.blocks():
+            if config.layer == "linear":
+                layers[name] = LinearCoupling(block.channels, config.width)
+            elif block.transformer is not None:
+                heads, groups = denoiser.config.heads, denoiser.config.groups
+                transformer = SpatialTransformer(block.channels, config.width, heads, groups)
+                zero(transformer.proj_out)
+                layers[name] = transformer
+        self.layers = nn.ModuleDict(layers)
+
+    def bind(self, tokens: Float[Tensor, "batch others environment"]) -> Couple:
+        """Fix the vectors to listen to; hand the result to the denoiser."""
+
+        def couple(block: str, features: Features) -> Features:
+            if block not in self.layers:
+                return features
+            coupled: Tensor = self.layers[block](features, tokens)
+            return coupled
+
+        return couple
+
+
+def tokens_for(
+    output: Modality, vectors: Mapping[Modality, Float[Tensor, "batch environment"]], mode: CouplingMode
+) -> Float[Tensor, "batch others environment"]:
+    """Stack the environment vectors that ``output`` listens to.
+
+    ``CROSS`` needs at least one other output beside it.
+    """
+    if mode is CouplingMode.OWN:
+        return vectors[output][:, None]
+    return torch.stack([v for m, v in vectors.items() if m != output], dim=1)

@@ -1,0 +1,49 @@
+"""How a model is best sampled where the user does not say: chosen by its recipe."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from xgem.errors import ConfigError
+
+SolverName = Literal["ddim", "dpm++", "unipc"]
+"""DDIM (the published sampler), DPM-Solver++ and UniPC (second order: fewer steps)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SamplingDefaults:
+    """Settings of a generation, stored with the model.
+
+    Raises:
+        ConfigError: a value is outside its range.
+    """
+
+    steps: int = 20
+    """Calls of each network (of each pass, where guidance needs several)."""
+    guidance: Mapping[str, float] | float = 3.0
+    """How closely prompts are followed, one number or one for each letter of a modality; 1 is as
+    trained, 7.5 the release's."""
+    coupling_guidance: float = 1.0
+    """How closely joint outputs follow each other; 1 is as trained, 0 not at all."""
+    solver: SolverName = "ddim"
+    eta: float = 0.0
+    """DDIM only: share of fresh noise in every step; the release's demo has 1."""
+    spacing: Literal["trailing", "released"] = "trailing"
+    """``released`` is DDIM with the ends of the published sampler: it starts below the last
+    timestep and its last step changes nothing."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ConfigError(f"{self.steps} sampling steps; use at least 1")
+        if not 0 <= self.eta <= 1:
+            raise ConfigError(f"eta {self.eta} is outside [0, 1]")
+        if self.solver != "ddim" and (self.eta or self.spacing == "released"):
+            raise ConfigError(
+                f"eta and the released spacing belong to ddim; leave them out with {self.solver}"
+            )
+
+    def guidance_of(self, letter: str) -> float:
+        """The guidance of one modality; 1 where a mapping leaves it out."""
+        if isinstance(self.guidance, Mapping):
+            return self.guidance.get(letter, 1.0)
+        return self.guidance

@@ -1,0 +1,1 @@
+"""Modality <-> latent: where diffusion takes place."""

@@ -1,0 +1,245 @@
+"""Report <-> latent: Optimus (Li et al. 2020)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xgem.data.report_tokens import ReportTokens
+from xgem.errors import ConfigError
+from xgem.latents.normalization import LatentNormalization
+from xgem.latents.posterior import kl_divergence, sample_posterior
+from xgem.study import Content
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportVaeConfig:
+    """The defaults are BERT-base and GPT-2 small, as published."""
+
+    kind: Literal["report_vae"] = "report_vae"
+    encoder_vocabulary: str = ""
+    """``tokenizer.json`` of the encoder as text; empty until a run has learned or loaded it."""
+    decoder_vocabulary: str = ""
+    """The same for the decoder."""
+    encoder_vocabulary_size: int = 28996
+    decoder_vocabulary_size: int = 50260
+    positions: int = 512
+    """Longest report in tokens that the encoder sees."""
+    decoder_positions: int = 1024
+    first_position: int = 1
+    """Position of the first decoded token; the released GPT-2 counts from 1."""
+    longest: int = 100
+    """Most tokens that are written."""
+    width: int = 768
+    feed_forward: int = 3072
+    encoder_layers: int = 12
+    decoder_layers: int = 12
+    heads: int = 12
+    latent: int = 768
+    memory_tokens: int = 1
+    """Slots a layer that hold the latent; released: 1."""
+    latent_std: float = 1 / 4.3108
+    """Of the latents before they are fitted."""
+    kl_weight: float = 1.0
+    kl_start: float = 0.5
+    """Share of the stage that passes before the KL term begins to rise, linearly to its end."""
+    free_bits: float = 3.0
+    """Nats a dimension that cost nothing (Kingma et al. 2016)."""
+    word_dropout: float = 0.0
+    """Share of the decoder's input tokens that are hidden, so that it must read the latent."""
+    emphasized_words: tuple[str, ...] = ()
+    """Words whose loss counts ``emphasis`` times: side, site, size."""
+    emphasis: float = 1.0
+
+    def build(self) -> "ReportVae":
+        return ReportVae(self)
+
+
+class ReportVae(nn.Module):
+    """BERT encodes a report to a Gaussian; GPT-2 decodes it from memory slots and an embedding."""
+
+    def __init__(self, config: ReportVaeConfig) -> None:
+        from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
+
+        super().__init__()
+        self.config = config
+        self.encoder = BertModel(
+            BertConfig(
+                vocab_size=config.encoder_vocabulary_size,
+                hidden_size=config.width,
+                intermediate_size=config.feed_forward,
+                num_hidden_layers=config.encoder_layers,
+                num_attention_heads=config.heads,
+                max_position_embeddings=config.positions,
+                layer_norm_eps=1e-12,
+                hidden_dropout_prob=0.0,
+                attention_probs_dropout_prob=0.0,
+            )
+        )
+        self.to_posterior = nn.Linear(config.width, 2 * config.latent, bias=False)
+        self.decoder = GPT2LMHeadModel(
+            GPT2Config(
+                vocab_size=config.decoder_vocabulary_size,
+                n_embd=config.width,
+                n_inner=config.feed_forward,
+                n_layer=config.decoder_layers,
+                n_head=config.heads,
+                n_positions=config.decoder_positions,
+                resid_pdrop=0.0,
+                embd_pdrop=0.0,
+                attn_pdrop=0.0,
+                bos_token_id=None,
+                eos_token_id=None,
+            )
+        )
+        memory_width = config.decoder_layers * config.memory_tokens * config.width
+        self.to_memory = nn.Linear(config.latent, memory_width, bias=False)
+        self.to_embedding = nn.Linear(config.latent, config.width, bias=False)
+        self.normalization = LatentNormalization(config.latent, 0, config.latent_std)
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one latent: (latent,)."""
+        return (self.config.latent,)
+
+    @cached_property
+    def encoder_tokens(self) -> ReportTokens:
+        return _tokens(self.config.encoder_vocabulary, "encoder")
+
+    @cached_property
+    def decoder_tokens(self) -> ReportTokens:
+        return _tokens(self.config.decoder_vocabulary, "decoder")
+
+    @cached_property
+    def token_weights(self) -> Float[Tensor, " vocabulary"]:
+        """Loss weight of each decoder token."""
+        weights = torch.ones(self.config.decoder_vocabulary_size)
+        weights[self.decoder_tokens.ids_of_words(self.config.emphasized_words)] = self.config.emphasis
+        return weights
+
+    def collate(self, contents: Sequence[Content]) -> Int[Tensor, "batch tokens"]:
+        """Encode reports for the encoder, padded to the longest."""
+        return self.encoder_tokens.encode([str(text) for text in contents], self.config.positions)
+
+    def encode(
+        self, ids: Int[Tensor, "batch tokens"]
+    ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:
+        """Return the posterior's mean and log variance; id 0 is padding."""
+        pooled = self.encoder(input_ids=ids, attention_mask=(ids > 0).long()).pooler_output
+        mean, logvar = self.to_posterior(pooled).chunk(2, dim=-1)
+        return mean, logvar
+
+    def to_latent(self, ids: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch latent"]:
+        """Return the normalized mean latent."""
+        normalized: Tensor = self.normalization(self.encode(ids)[0])
+        return normalized
+
+    def _memory(self, raw: Float[Tensor, "batch latent"]) -> Any:
+        """Fill a key-value cache: each chunk of the memory is key and value of its layer."""
+        from transformers import DynamicCache
+
+        config = self.config
+        shape = (len(raw), config.decoder_layers, config.memory_tokens, config.heads, -1)
+        slots = self.to_memory(raw).view(shape).transpose(2, 3)  # batch layers heads slots width
+        cache = DynamicCache()
+        for layer in range(config.decoder_layers):
+            cache.update(slots[:, layer], slots[:, layer], layer)
+        return cache
+
+    def _logits(
+        self,
+        ids: Int[Tensor, "batch tokens"],
+        offset: Float[Tensor, "batch latent"],
+        cache: Any,
+        written: int,
+    ) -> Float[Tensor, "batch tokens vocabulary"]:
+        """Score the token after each of ``ids``, which follow ``written`` earlier ones."""
+        first = self.config.first_position + written
+        positions = torch.arange(first, first + ids.shape[1], device=ids.device)
+        logits: Tensor = self.decoder(
+            inputs_embeds=self.decoder.transformer.wte(ids) + offset[:, None],
+            position_ids=positions.expand(len(ids), -1),
+            past_key_values=cache,
+            attention_mask=ids.new_ones(
+                len(ids), self.config.memory_tokens + written + ids.shape[1]
+            ),
+            use_cache=True,
+        ).logits
+        return logits
+
+    def score(
+        self, ids: Int[Tensor, "batch tokens"], raw: Float[Tensor, "batch latent"]
+    ) -> Float[Tensor, "batch tokens vocabulary"]:
+        """Return the logits of the token after each of ``ids``, teacher forced."""
+        return self._logits(ids, self.to_embedding(raw), self._memory(raw), 0)
+
+    def loss(
+        self, ids: Int[Tensor, "batch tokens"], progress: float, rng: torch.Generator
+    ) -> Mapping[str, Tensor]:
+        """Cross-entropy a token and the annealed KL, both in nats.
+
+        Args:
+            ids: As ``collate`` gives them; the decoder learns the same texts.
+            progress: 0 to 1 over the stage, for the KL's weight.
+            rng: For the posterior and word dropout.
+
+        Source: Li et al. 2020, section 3; free bits as in equation 6.
+        """
+        config = self.config
+        mean, logvar = self.encode(ids)
+        raw = sample_posterior(mean, logvar, rng)
+        written = self._decoder_ids(ids)
+        inputs, targets = written[:, :-1], written[:, 1:]
+        if config.word_dropout:
+            hidden = torch.rand(inputs.shape, generator=rng) < config.word_dropout
+            inputs = inputs.masked_fill(hidden & (inputs > 2), self.decoder_tokens.pad)
+        logits = self.score(inputs, raw).float()
+        surprise = F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
+        weights = self.token_weights[targets] * (targets != self.decoder_tokens.pad)
+        divergence = kl_divergence(mean.float(), logvar.float()).mean(0).clamp_min(config.free_bits)
+        ramp = max(0.0, (progress - config.kl_start) / (1 - config.kl_start))
+        return {
+            "tokens": (surprise * weights).sum() / weights.sum(),
+            "kl": ramp * config.kl_weight * divergence.sum(),
+        }
+
+    def _decoder_ids(self, ids: Int[Tensor, "batch tokens"]) -> Int[Tensor, "batch written"]:
+        """Give the same reports in the decoder's vocabulary."""
+        if self.config.encoder_vocabulary == self.config.decoder_vocabulary:
+            return ids
+        texts = [self.encoder_tokens.decode(row) for row in ids]
+        return self.decoder_tokens.encode(texts, self.config.decoder_positions)
+
+    @torch.inference_mode()
+    def write(self, latents: Float[Tensor, "batch latent"]) -> Int[Tensor, "batch tokens"]:
+        """Decode greedily, all latents at once, one new token a forward pass."""
+        tokens, raw = self.decoder_tokens, self.normalization.inverse(latents)
+        offset, cache = self.to_embedding(raw), self._memory(raw)
+        ids = torch.full((len(raw), 1), tokens.bos, device=raw.device)
+        done = torch.zeros(len(raw), dtype=torch.bool, device=raw.device)
+        while ids.shape[1] < self.config.longest and not done.all():
+            logits = self._logits(ids[:, -1:], offset, cache, ids.shape[1] - 1)[:, -1]
+            following = logits.argmax(-1).masked_fill(done, tokens.pad)
+            ids = torch.cat([ids, following[:, None]], dim=1)
+            done |= following == tokens.eos
+        return ids
+
+    def decode(
+        self, latents: Float[Tensor, "batch latent"], generator: torch.Generator | None = None
+    ) -> list[Content]:
+        """Write the most likely report of each normalized latent; ``generator`` is not needed."""
+        return [self.decoder_tokens.decode(row) for row in self.write(latents).cpu()]
+
+
+def _tokens(vocabulary: str, part: str) -> ReportTokens:
+    if not vocabulary:
+        raise ConfigError(
+            f"the report {part} has no vocabulary; give its tokenizer.json, or train with a "
+            f"recipe that learns one"
+        )
+    return ReportTokens(vocabulary)

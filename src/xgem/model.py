@@ -1,0 +1,224 @@
+"""A model: the parts of each modality, built from one configuration."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from torch import Tensor, nn
+
+from xgem.data.radiograph import Preprocessing
+from xgem.denoisers.coupling import Coupling, CouplingConfig, CouplingMode
+from xgem.denoisers.environment import Environment, EnvironmentConfig
+from xgem.denoisers.image_unet import ImageUNetConfig
+from xgem.denoisers.report_unet import ReportUNetConfig
+from xgem.denoisers.unet import UNet
+from xgem.diffusion.defaults import SamplingDefaults
+from xgem.diffusion.process import Process
+from xgem.errors import CheckpointError
+from xgem.latents.image_vae import ImageVaeConfig
+from xgem.latents.report_vae import ReportVaeConfig
+from xgem.prompts.image_encoder import ClipImageEncoderConfig, ConvImageEncoderConfig
+from xgem.prompts.report_encoder import ReportEncoderConfig
+from xgem.prompts.whitening import Whitening
+from xgem.study import Content, Modality
+
+
+@runtime_checkable
+class PromptEncoder(Protocol):
+    """Content -> one unit vector in the shared space."""
+
+    @property
+    def empty(self) -> Content:
+        """What stands for nothing given: a zero image, an empty report."""
+        ...
+
+    def collate(self, contents: Sequence[Content]) -> Tensor: ...
+
+    def __call__(self, batch: Tensor) -> Float[Tensor, "batch width"]: ...
+
+
+@runtime_checkable
+class Autoencoder(Protocol):
+    """Content <-> latent."""
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]: ...
+
+    def collate(self, contents: Sequence[Content]) -> Tensor: ...
+
+    def to_latent(self, batch: Tensor) -> Float[Tensor, "batch *latent"]:
+        """Return normalized latents."""
+        ...
+
+    def decode(
+        self, latents: Float[Tensor, "batch *latent"], generator: torch.Generator | None = None
+    ) -> list[Content]:
+        """Decode normalized latents."""
+        ...
+
+    def loss(
+        self, batch: Tensor, progress: float, rng: torch.Generator
+    ) -> Mapping[str, Tensor]: ...
+
+
+@dataclass(frozen=True)
+class ModalityParts:
+    """Everything that one modality needs; nothing downstream asks which modality it is."""
+
+    modality: Modality
+    prompt_encoder: PromptEncoder
+    autoencoder: Autoencoder
+    denoiser: UNet
+    environment: Environment | None
+    coupling: Coupling | None
+
+    def environment_vector(
+        self, noisy: Float[Tensor, "batch *latent"], timestep: Float[Tensor, " batch"]
+    ) -> Float[Tensor, "batch width"]:
+        """Encode a noisy latent to a unit vector, for what is made beside it."""
+        assert self.environment is not None
+        vector: Tensor = self.environment(noisy, self.denoiser.embed_time(timestep))
+        return vector
+
+
+PromptEncoderConfig = Annotated[
+    ConvImageEncoderConfig | ClipImageEncoderConfig | ReportEncoderConfig,
+    Field(discriminator="kind"),
+]
+AutoencoderConfig = Annotated[ImageVaeConfig | ReportVaeConfig, Field(discriminator="kind")]
+DenoiserConfig = Annotated[ImageUNetConfig | ReportUNetConfig, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModalityConfig:
+    """The parts of one modality. Prompt encoders and autoencoders may be shared, by name."""
+
+    modality: Modality
+    prompt_encoder: str
+    """A name in ``ModelConfig.prompt_encoders``."""
+    autoencoder: str
+    """A name in ``ModelConfig.autoencoders``."""
+    denoiser: DenoiserConfig
+    environment: EnvironmentConfig | None = None
+    coupling: CouplingConfig | None = None
+
+
+@with_config(ConfigDict(extra="forbid"))
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """A whole model, as it stands in a checkpoint's JSON."""
+
+    modalities: tuple[ModalityConfig, ...]
+    prompt_encoders: dict[str, PromptEncoderConfig]
+    autoencoders: dict[str, AutoencoderConfig]
+    prompt_width: int = 768
+    """Width of the shared space."""
+    process: Process = field(default_factory=Process)
+    coupling_mode: CouplingMode = CouplingMode.CROSS
+    sampling: SamplingDefaults = field(default_factory=SamplingDefaults)
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    """How radiographs were prepared for training, and must be for use."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        value: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        return value
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ModelConfig":
+        """Read what ``to_json`` gave.
+
+        Raises:
+            CheckpointError: a field is missing, unknown or of the wrong type.
+        """
+        try:
+            return _ADAPTER.validate_python(dict(value))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise CheckpointError(
+                f"model configuration: {place or 'root'}: {first['msg']}; "
+                f"it was written by another version of xgem, or edited"
+            ) from error
+
+
+_ADAPTER = TypeAdapter(ModelConfig)
+
+
+class Model(nn.Module):
+    """All components by name, and the parts of each modality made of them.
+
+    A component is what a checkpoint stores in one file: ``whitening``, every prompt encoder and
+    autoencoder by its name, and ``frontal_denoiser``, ``frontal_environment``,
+    ``frontal_coupling`` and so on for each modality.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.components = nn.ModuleDict({"whitening": Whitening(config.prompt_width)})
+        for name, encoder in config.prompt_encoders.items():
+            self.components[name] = encoder.build()
+        for name, autoencoder in config.autoencoders.items():
+            self.components[name] = autoencoder.build()
+        for parts in config.modalities:
+            name = parts.modality.name
+            denoiser = parts.denoiser.build()
+            self.components[f"{name}_denoiser"] = denoiser
+            if parts.environment is not None:
+                environment = parts.environment.build(parts.denoiser)
+                self.components[f"{name}_environment"] = environment
+            if parts.coupling is not None:
+                self.components[f"{name}_coupling"] = parts.coupling.build(denoiser)
+
+    @cached_property
+    def parts(self) -> dict[Modality, ModalityParts]:
+        """The parts of each modality, in the order of the configuration."""
+        return {parts.modality: self._parts(parts) for parts in self.config.modalities}
+
+    def _parts(self, config: ModalityConfig) -> ModalityParts:
+        def component(name: str) -> Any:
+            return self.components[name] if name in self.components else None
+
+        name = config.modality.name
+        return ModalityParts(
+            modality=config.modality,
+            prompt_encoder=component(config.prompt_encoder),
+            autoencoder=component(config.autoencoder),
+            denoiser=component(f"{name}_denoiser"),
+            environment=component(f"{name}_environment"),
+            coupling=component(f"{name}_coupling"),
+        )
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """What the model knows, in the order of the configuration."""
+        return tuple(self.parts)
+
+    @property
+    def process(self) -> Process:
+        return self.config.process
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return self.config.preprocessing
+
+    @property
+    def whitening(self) -> Whitening:
+        whitening = self.components["whitening"]
+        assert isinstance(whitening, Whitening)
+        return whitening
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.whitening.mean.device
+
+
+def build_model(config: ModelConfig) -> Model:
+    """Build a model with fresh weights."""
+    return Model(config)

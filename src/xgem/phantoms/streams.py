@@ -1,0 +1,26 @@
+"""Independent random numbers for each part of a simulated study."""
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Stream(IntEnum):
+    """What the numbers are for; the values are part of what a seed means, so never change them."""
+
+    ANATOMY = 0
+    FINDINGS = 1
+    WORDING = 2
+    NOISE = 3
+    ACQUISITION = 4
+    VESSELS = 5
+    DETAILS = 6
+
+
+def stream(seed: int, purpose: Stream, part: int = 0) -> np.random.Generator:
+    """A generator that depends on ``seed``, ``purpose`` and ``part`` only.
+
+    Whatever one stream is used for, the others stay as they were: a patient keeps the anatomy
+    when a finding is taken away.
+    """
+    return np.random.default_rng(np.random.SeedSequence([seed, int(purpose), part]))

@@ -1,0 +1,145 @@
+"""Radiograph -> one unit vector in the shared space."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xgem.data.batches import collate_images
+from xgem.study import Content
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvImageEncoderConfig:
+    """A small residual network, for a few thousand studies and two cores."""
+
+    kind: Literal["conv_image_encoder"] = "conv_image_encoder"
+    image_size: int = 128
+    channels: tuple[int, ...] = (32, 64, 128, 192)
+    """Width of each level; every level halves the resolution, the first by pixel-unshuffle."""
+    width: int = 128
+    """Width of the shared space."""
+
+    def build(self) -> "ConvImageEncoder":
+        return ConvImageEncoder(self)
+
+
+class ResidualLevel(nn.Module):
+    """Halve the resolution, then refine."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1)
+        self.refine = nn.Sequential(
+            nn.GroupNorm(8, outputs),
+            nn.SiLU(),
+            nn.Conv2d(outputs, outputs, 3, padding=1),
+            nn.GroupNorm(8, outputs),
+            nn.SiLU(),
+            nn.Conv2d(outputs, outputs, 3, padding=1),
+        )
+
+    def forward(
+        self, features: Float[Tensor, "batch inputs height width"]
+    ) -> Float[Tensor, "batch outputs half_height half_width"]:
+        reduced = self.reduce(features)
+        return reduced + self.refine(reduced)
+
+
+class ConvImageEncoder(nn.Module):
+    """Pools to a 4 x 4 grid, not to a point: side and site of a finding must survive."""
+
+    grid = 4
+
+    def __init__(self, config: ConvImageEncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        first, *_, last = config.channels
+        self.stem = nn.Conv2d(4, first, 3, padding=1)
+        self.levels = nn.ModuleList(
+            ResidualLevel(a, b) for a, b in zip(config.channels, config.channels[1:], strict=False)
+        )
+        self.norm = nn.GroupNorm(8, last)
+        self.squeeze = nn.Conv2d(last, 48, 1)
+        self.project = nn.Linear(48 * self.grid**2, config.width)
+
+    @property
+    def empty(self) -> Content:
+        """The content that stands for no radiograph: all zero (OFFICIAL release, section 4)."""
+        return np.zeros((self.config.image_size, self.config.image_size), np.float32)
+
+    collate = staticmethod(collate_images)
+
+    def forward(
+        self, images: Float[Tensor, "batch 1 height width"]
+    ) -> Float[Tensor, "batch embedding"]:
+        features = self.stem(F.pixel_unshuffle(images * 2 - 1, 2))
+        for level in self.levels:
+            features = level(features)
+        features = self.squeeze(F.silu(self.norm(features)))
+        features = F.adaptive_avg_pool2d(features, self.grid).flatten(1)
+        return F.normalize(self.project(features).float(), dim=-1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipImageEncoderConfig:
+    """CLIP's vision tower; the defaults are ViT-L/14, as published."""
+
+    kind: Literal["clip_image_encoder"] = "clip_image_encoder"
+    image_size: int = 256
+    """Size of the radiographs; the tower itself sees 224 x 224."""
+    hidden: int = 1024
+    feed_forward: int = 4096
+    layers: int = 24
+    heads: int = 16
+    patch: int = 14
+    width: int = 768
+
+    def build(self) -> "ClipImageEncoder":
+        return ClipImageEncoder(self)
+
+
+class ClipImageEncoder(nn.Module):
+    """CLIP's vision tower (Radford et al. 2021), from transformers."""
+
+    tower_size = 224
+    mean = (0.48145466, 0.4578275, 0.40821073)
+    std = (0.26862954, 0.26130258, 0.27577711)
+
+    def __init__(self, config: ClipImageEncoderConfig) -> None:
+        from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+        super().__init__()
+        self.config = config
+        self.tower = CLIPVisionModelWithProjection(
+            CLIPVisionConfig(
+                hidden_size=config.hidden,
+                intermediate_size=config.feed_forward,
+                num_hidden_layers=config.layers,
+                num_attention_heads=config.heads,
+                patch_size=config.patch,
+                image_size=self.tower_size,
+                projection_dim=config.width,
+                hidden_act="quick_gelu",
+            )
+        )
+
+    @property
+    def empty(self) -> Content:
+        """The content that stands for no radiograph: all zero."""
+        return np.zeros((self.config.image_size, self.config.image_size), np.float32)
+
+    collate = staticmethod(collate_images)
+
+    def forward(
+        self, images: Float[Tensor, "batch 1 height width"]
+    ) -> Float[Tensor, "batch embedding"]:
+        resized = F.interpolate(
+            images.expand(-1, 3, -1, -1), (self.tower_size,) * 2, mode="bicubic", antialias=True
+        )
+        mean, std = (images.new_tensor(v)[:, None, None] for v in (self.mean, self.std))
+        pixels = (resized.clamp(0, 1) - mean) / std
+        return F.normalize(self.tower(pixel_values=pixels).image_embeds.float(), dim=-1)

@@ -1,0 +1,80 @@
+"""Report -> one unit vector in the shared space."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xgem.data.report_tokens import ReportTokens
+from xgem.errors import ConfigError
+from xgem.study import Content
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportEncoderConfig:
+    """CLIP's text tower; the defaults are ViT-L/14's, as published."""
+
+    kind: Literal["report_encoder"] = "report_encoder"
+    vocabulary: str = ""
+    """``tokenizer.json`` as text; empty until a run has learned it from its reports."""
+    vocabulary_size: int = 49408
+    positions: int = 77
+    """Longest report in tokens, BOS and EOS included; what is longer is cut."""
+    hidden: int = 768
+    feed_forward: int = 3072
+    layers: int = 12
+    heads: int = 12
+    width: int = 768
+
+    def build(self) -> "ReportEncoder":
+        return ReportEncoder(self)
+
+
+class ReportEncoder(nn.Module):
+    """CLIP's text tower (Radford et al. 2021), from transformers: causal, pooled at EOS."""
+
+    def __init__(self, config: ReportEncoderConfig) -> None:
+        from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+
+        super().__init__()
+        self.config = config
+        self.tower = CLIPTextModelWithProjection(
+            CLIPTextConfig(
+                vocab_size=config.vocabulary_size,
+                hidden_size=config.hidden,
+                intermediate_size=config.feed_forward,
+                num_hidden_layers=config.layers,
+                num_attention_heads=config.heads,
+                max_position_embeddings=config.positions,
+                projection_dim=config.width,
+                hidden_act="quick_gelu",
+                pad_token_id=0,
+                bos_token_id=1,
+                eos_token_id=2 if config.vocabulary else config.vocabulary_size - 1,
+            )
+        )
+
+    @cached_property
+    def tokens(self) -> ReportTokens:
+        if not self.config.vocabulary:
+            raise ConfigError(
+                "the report encoder has no vocabulary; give its tokenizer.json, or train with "
+                "a recipe that learns one"
+            )
+        return ReportTokens(self.config.vocabulary)
+
+    @property
+    def empty(self) -> Content:
+        """The content that stands for no report."""
+        return ""
+
+    def collate(self, contents: Sequence[Content]) -> Int[Tensor, "batch tokens"]:
+        """Encode reports, padded to the longest."""
+        return self.tokens.encode([str(text) for text in contents], self.config.positions)
+
+    def forward(self, ids: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch embedding"]:
+        return F.normalize(self.tower(input_ids=ids).text_embeds.float(), dim=-1)

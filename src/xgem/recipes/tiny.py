@@ -1,0 +1,167 @@
+"""128 px on two cores in about two hours: the bundled model."""
+
+from xgem.data.radiograph import Preprocessing
+from xgem.denoisers.coupling import CouplingConfig
+from xgem.denoisers.environment import EnvironmentConfig
+from xgem.denoisers.image_unet import ImageUNetConfig
+from xgem.denoisers.report_unet import ReportUNetConfig
+from xgem.diffusion.defaults import SamplingDefaults
+from xgem.diffusion.process import Prediction, Process, ScheduleConfig
+from xgem.latents.image_vae import ImageVaeConfig
+from xgem.latents.report_vae import ReportVaeConfig
+from xgem.model import ModalityConfig, ModelConfig
+from xgem.prompts.image_encoder import ConvImageEncoderConfig
+from xgem.prompts.report_encoder import ReportEncoderConfig
+from xgem.study import FRONTAL, LATERAL, REPORT, Modality
+from xgem.training.autoencoders import AutoencoderStageConfig
+from xgem.training.denoising import DenoisingConfig
+from xgem.training.joint import JointConfig
+from xgem.training.recipe import PhantomData, Recipe
+from xgem.training.shared_space import SharedSpaceConfig
+from xgem.training.stage import Optimization
+
+WIDTH = 128
+"""Of the shared space."""
+EMPHASIZED = (
+    "left", "right", "bilateral", "both", "upper", "middle", "mid", "lower", "basal", "apical",
+    "small", "moderate", "large", "mild", "severe", "no", "without",
+)  # fmt: skip
+"""Words that decide what a report says, though they are few of its tokens."""
+
+
+def tiny() -> Recipe:
+    """Train the bundled model: 12,288 simulated studies, 8 x 32 x 32 image latents.
+
+    Sizes, rates and shares of time follow the measurements in the design notes.
+    """
+    return Recipe(
+        name="tiny",
+        model=_model(),
+        data=PhantomData(studies=12_800),
+        held_out=512,
+        vocabulary_size=1024,
+        stages=(
+            SharedSpaceConfig(optimization=_optimization(600, 128, 1e-3)),
+            AutoencoderStageConfig(part="image_vae", optimization=_optimization(3500, 8, 1e-3)),
+            AutoencoderStageConfig(part="report_vae", optimization=_optimization(1500, 64, 2e-3)),
+            DenoisingConfig(
+                modality=FRONTAL, optimization=_optimization(2800, 64, 8e-4), weighting="min_snr"
+            ),
+            DenoisingConfig(
+                modality=LATERAL, optimization=_optimization(2000, 64, 8e-4), weighting="min_snr"
+            ),
+            DenoisingConfig(
+                modality=REPORT, optimization=_optimization(2500, 256, 1e-3), weighting="min_snr"
+            ),
+            JointConfig(optimization=_optimization(500, 64, 1e-3)),
+        ),
+    )
+
+
+def _optimization(steps: int, batch_size: int, learning_rate: float) -> Optimization:
+    return Optimization(
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        warmup=0.05,
+        precision="bf16",
+        save_every=max(50, steps // 12),
+    )
+
+
+def _model() -> ModelConfig:
+    environment = EnvironmentConfig(model_channels=32, multipliers=(1, 2), blocks=(1, 1), width=64)
+    coupling = CouplingConfig(layer="linear", width=64)
+    image_denoiser = ImageUNetConfig(
+        latent_channels=8,
+        patch=2,
+        model_channels=64,
+        multipliers=(1, 1.5, 2),
+        blocks=(2, 2, 1),
+        attention=(False, True, False),
+        heads=4,
+        context=WIDTH,
+        groups=8,
+        prompt_in_time=True,
+    )
+
+    def view(modality: Modality) -> ModalityConfig:
+        return ModalityConfig(
+            modality=modality,
+            prompt_encoder=f"{modality.name}_prompt",
+            autoencoder="image_vae",
+            denoiser=image_denoiser,
+            environment=environment,
+            coupling=coupling,
+        )
+
+    return ModelConfig(
+        prompt_width=WIDTH,
+        process=Process(schedule=ScheduleConfig(kind="cosine"), prediction=Prediction.VELOCITY),
+        sampling=SamplingDefaults(
+            steps=12, guidance={"F": 3.0, "L": 3.0, "T": 1.5}, coupling_guidance=2.0
+        ),
+        preprocessing=Preprocessing(size=128),
+        prompt_encoders={
+            "frontal_prompt": ConvImageEncoderConfig(channels=(32, 64, 128, 160), width=WIDTH),
+            "lateral_prompt": ConvImageEncoderConfig(channels=(32, 64, 128, 160), width=WIDTH),
+            "report_prompt": ReportEncoderConfig(
+                positions=160, hidden=128, feed_forward=384, layers=3, heads=4, width=WIDTH
+            ),
+        },
+        autoencoders={
+            "image_vae": ImageVaeConfig(
+                image_size=128,
+                channels=1,
+                unshuffle=4,
+                block_channels=(64,),
+                latent_channels=8,
+                middle_attention=False,
+                latent_std=1.0,
+                kl_weight=1e-4 / 8192,
+            ),
+            "report_vae": ReportVaeConfig(
+                positions=160,
+                decoder_positions=160,
+                first_position=0,
+                longest=160,
+                width=128,
+                feed_forward=384,
+                encoder_layers=3,
+                decoder_layers=3,
+                heads=4,
+                latent=64,
+                memory_tokens=4,
+                latent_std=1.0,
+                kl_weight=0.02,
+                kl_start=0.1,
+                free_bits=0.1,
+                word_dropout=0.1,
+                emphasized_words=EMPHASIZED,
+                emphasis=3.0,
+            ),
+        },
+        modalities=(
+            view(FRONTAL),
+            view(LATERAL),
+            ModalityConfig(
+                modality=REPORT,
+                prompt_encoder="report_prompt",
+                autoencoder="report_vae",
+                denoiser=ReportUNetConfig(
+                    latent=64,
+                    slots=4,
+                    model_channels=32,
+                    multipliers=(1, 2),
+                    blocks=(1, 1),
+                    attention=(True, True),
+                    heads=4,
+                    context=WIDTH,
+                    groups=8,
+                    prompt_in_time=True,
+                ),
+                environment=environment,
+                coupling=coupling,
+            ),
+        ),
+    )

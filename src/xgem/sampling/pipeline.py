@@ -1,0 +1,259 @@
+"""The whole of it: a study goes in, what it lacks comes out."""
+
+import importlib.resources
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from xgem.checkpoint import checkpoint_hash, load_into, read_manifest
+from xgem.diffusion.defaults import SamplingDefaults, SolverName
+from xgem.errors import InputError, TaskError
+from xgem.model import Model, ModelConfig, build_model
+from xgem.sampling.context import PromptReader, Vectors
+from xgem.sampling.plan import Joint, Stage, plan_stages, resolve_task
+from xgem.sampling.sampler import new_solver, sample_latents
+from xgem.study import Content, Modality, Study
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much is done, and how much there is in all."""
+
+
+class XGeM:
+    """Any subset of a study into any other.
+
+    >>> xgem = XGeM.from_pretrained()
+    >>> study = xgem.read(frontal="chest.dcm")
+    >>> samples = xgem.generate(study, to="L+T", samples=4, seed=1)
+    """
+
+    def __init__(
+        self, model: Model, card: Mapping[str, Any] | None = None, checkpoint: str | None = None
+    ) -> None:
+        self.model = model
+        self.card: Mapping[str, Any] = card or {}
+        """Name, training data, recipe, seed and commit of the model."""
+        self.checkpoint = checkpoint
+        """Hash of its weights and configuration; None for a model that is still in training."""
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path | None = None) -> "XGeM":
+        """Load a model folder; None is the bundled demonstration model.
+
+        Raises:
+            CheckpointError: the folder is incomplete, changed, newer than this xgem, or a pickle.
+        """
+        folder = Path(path) if path is not None else bundled_model()
+        manifest = read_manifest(folder)
+        model = build_model(ModelConfig.from_json(manifest.config))
+        for name, module in model.components.items():
+            load_into(module, folder, manifest, name)
+        model.eval().requires_grad_(False)
+        return cls(model, manifest.card, checkpoint_hash(folder))
+
+    def read(
+        self,
+        *,
+        frontal: str | Path | None = None,
+        lateral: str | Path | None = None,
+        report: str | Path | None = None,
+    ) -> Study:
+        """Read a study's files, prepared as this model was trained.
+
+        Args:
+            frontal: DICOM, PNG, JPEG or TIFF.
+            lateral: the same.
+            report: text, or a file that holds it.
+
+        Raises:
+            InputError: a file cannot be used as what it was given for.
+        """
+        from xgem.data.study_files import read_study  # decoders, which generating needs not
+
+        return read_study(
+            frontal=frontal,
+            lateral=lateral,
+            report=report,
+            preprocessing=self.model.preprocessing,
+        )
+
+    def settings(
+        self,
+        *,
+        steps: int | None = None,
+        guidance: float | Mapping[str, float] | None = None,
+        solver: SolverName | None = None,
+        coupling_guidance: float | None = None,
+    ) -> SamplingDefaults:
+        """The settings that `generate` would use: the model's own, except for what is given.
+
+        Raises:
+            TaskError: fewer than one step, or a guidance that is not a number.
+            ConfigError: a solver that is not there.
+        """
+        settings = self.model.config.sampling
+        if steps is not None:
+            if steps < 1:
+                raise TaskError(f"{steps} steps; use at least 1")
+            settings = replace(settings, steps=steps)
+        if solver is not None and solver != settings.solver:
+            settings = replace(settings, solver=solver, eta=0.0, spacing="trailing")
+        if guidance is not None:
+            _require_finite("guidance", guidance)
+            settings = replace(settings, guidance=guidance)
+        if coupling_guidance is not None:
+            _require_finite("coupling guidance", coupling_guidance)
+            settings = replace(settings, coupling_guidance=coupling_guidance)
+        return settings
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        study: Study | None = None,
+        *,
+        to: str | Iterable[Modality] | None = None,
+        samples: int = 1,
+        seed: int = 0,
+        steps: int | None = None,
+        guidance: float | Mapping[str, float] | None = None,
+        weights: Mapping[Modality, float] | None = None,
+        solver: SolverName | None = None,
+        joint: Joint = "parallel",
+        coupling_guidance: float | None = None,
+        batch_size: int = 8,
+        progress: Progress | None = None,
+    ) -> list[Study]:
+        """Generate what a study lacks.
+
+        Sample k of seed S is sample 0 of seed S + k, in any batch size. The model is in evaluation
+        mode afterwards.
+
+        Args:
+            study: the inputs, images of the model's size; None, or an empty one, generates without
+                any.
+            to: outputs, as "F+L" or as modalities; None is everything that the study lacks.
+            samples: how many to make.
+            seed: of the first sample.
+            steps: calls of each network; this and what follows is the model's own where None.
+            guidance: how closely prompts are followed; 1 is as trained. One number, or one for
+                each letter of a modality.
+            weights: of the inputs relative to each other, 1 where one is not named; 0 leaves an
+                input out.
+            solver: "ddim", "dpm++" or "unipc".
+            joint: several outputs together, or one after the other with each a prompt for the
+                next.
+            coupling_guidance: how closely outputs that are made together follow each other; 1 is
+                as trained, 0 not at all.
+            batch_size: samples that are computed at once; changes speed and memory alone.
+            progress: told what is being done, how much is done, and how much there is in all.
+
+        Returns:
+            One study a sample, named after ``study`` and the sample's seed, that holds only what
+            was generated and is marked as synthetic.
+
+        Raises:
+            TaskError: the task, a weight or a number asks for what cannot be done.
+            InputError: an image has not the model's size.
+        """
+        study = study if study is not None else Study(id="unconditional")
+        if samples < 1 or batch_size < 1:
+            raise TaskError(f"{samples} samples in batches of {batch_size}; use at least 1 of each")
+        task = resolve_task(study.modalities, to, self.model.parts)
+        stages = plan_stages(task, weights, joint)
+        settings = self.settings(
+            steps=steps, guidance=guidance, solver=solver, coupling_guidance=coupling_guidance
+        )
+        self._require_prepared(study)
+        calls = len(new_solver(self.model, settings).timesteps)
+        self.model.eval()
+
+        seeds = range(seed, seed + samples)
+        batches = [seeds[i : i + batch_size] for i in range(0, samples, batch_size)]
+        ticker = _Ticker(progress, len(batches) * len(stages) * (calls + 1))
+        ticker.show("reading the prompts")
+        reader = PromptReader(self.model)
+        given = {m: reader.encode(m, [study.contents[m]]) for m in task.inputs}
+        made: list[dict[Modality, list[Content]]] = [
+            self._generate_batch(stages, list(batch), settings, reader, given, ticker)
+            for batch in batches
+        ]
+        return [
+            Study(
+                id=f"{study.id}-s{sample_seed}",
+                contents={modality: contents[place] for modality, contents in batch_made.items()},
+                synthetic=True,
+            )
+            for batch, batch_made in zip(batches, made, strict=True)
+            for place, sample_seed in enumerate(batch)
+        ]
+
+    def _generate_batch(
+        self,
+        stages: Iterable[Stage],
+        seeds: list[int],
+        settings: SamplingDefaults,
+        reader: PromptReader,
+        given: Mapping[Modality, Vectors],
+        ticker: "_Ticker",
+    ) -> dict[Modality, list[Content]]:
+        """Go through the stages for one batch of samples."""
+        vectors = dict(given)
+        made: dict[Modality, list[Content]] = {}
+        for stage in stages:
+            for prompt in stage.prompts:
+                if prompt not in vectors:  # made by an earlier stage
+                    vectors[prompt] = reader.encode(prompt, made[prompt])
+            contexts = {
+                output: reader.context(output, vectors, stage.prompts, len(seeds))
+                for output in stage.outputs
+            }
+            names = " and ".join(output.name for output in stage.outputs)
+            ticker.show(f"generating {names}")
+            latents = sample_latents(self.model, contexts, seeds, settings, ticker.advance)
+            ticker.show(f"decoding {names}")
+            for output, latent in latents.items():
+                made[output] = self.model.parts[output].autoencoder.decode(latent)
+            ticker.advance()
+        return made
+
+    def _require_prepared(self, study: Study) -> None:
+        size = self.model.preprocessing.size
+        for modality, content in study.contents.items():
+            if isinstance(content, np.ndarray) and content.shape != (size, size):
+                found = " x ".join(map(str, content.shape))
+                raise InputError(
+                    f"the {modality.name} of study {study.id} has {found} pixels, this model takes "
+                    f"{size} x {size}; read its file with XGeM.read, which prepares it"
+                )
+
+
+def _require_finite(name: str, value: float | Mapping[str, float]) -> None:
+    scales = value.values() if isinstance(value, Mapping) else [value]
+    if not all(math.isfinite(scale) for scale in scales):
+        raise TaskError(f"{name} is {value}; use a number such as 1 or 3")
+
+
+class _Ticker:
+    """Counts steps and tells whoever wants to know."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._total = progress, total
+        self._text, self._done = "", 0
+
+    def show(self, text: str) -> None:
+        self._text = text
+        if self._progress is not None:
+            self._progress(self._text, self._done, self._total)
+
+    def advance(self) -> None:
+        self._done += 1
+        self.show(self._text)
+
+
+def bundled_model() -> Path:
+    """The folder of the demonstration model that comes with the package."""
+    return Path(str(importlib.resources.files("xgem") / "bundled"))

@@ -1,0 +1,1 @@
+"""The four stages: shared space, autoencoders, denoising, joint; one file each, one loop for all."""

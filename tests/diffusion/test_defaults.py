@@ -1,0 +1,30 @@
+"""Sampling settings of a recipe."""
+
+import pytest
+
+from xgem.diffusion.defaults import SamplingDefaults
+from xgem.errors import ConfigError
+
+
+def test_one_guidance_serves_every_modality() -> None:
+    assert SamplingDefaults(guidance=2.5).guidance_of("F") == 2.5
+
+
+def test_guidance_may_differ_by_modality_and_is_as_trained_where_left_out() -> None:
+    defaults = SamplingDefaults(guidance={"F": 3.0, "T": 2.0})
+    assert [defaults.guidance_of(letter) for letter in "FLT"] == [3.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": 0},
+        {"eta": 1.5},
+        {"solver": "unipc", "eta": 1.0},
+        {"solver": "dpm++", "spacing": "released"},
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        SamplingDefaults(**wrong)

@@ -1,0 +1,104 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from xgem.errors import ConfigError
+from xgem.model import ModelConfig
+
+REPORTS = ["No left effusion.", "large nodule", "Normal heart, edema."]
+
+
+@pytest.fixture
+def vae(small_config: ModelConfig):
+    torch.manual_seed(0)
+    return small_config.autoencoders["report_vae"].build().eval()
+
+
+@pytest.fixture(scope="module")
+def learned(small_config: ModelConfig):
+    """Overfitted to three reports."""
+    torch.manual_seed(0)
+    vae = replace(small_config.autoencoders["report_vae"], word_dropout=0.4).build()
+    batch = vae.collate(REPORTS)
+    rng = torch.Generator().manual_seed(0)
+    optimizer = torch.optim.Adam(vae.parameters(), lr=5e-3)
+    for _ in range(250):
+        loss = torch.stack(list(vae.loss(batch, 0.0, rng).values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return vae.eval()
+
+
+@torch.no_grad()
+def test_it_learns_to_write_what_it_read(learned) -> None:
+    latents = learned.to_latent(learned.collate(REPORTS))
+    assert learned.decode(latents) == REPORTS
+
+
+@torch.no_grad()
+def test_cached_decoding_equals_the_whole_sequence_again_each_step(learned) -> None:
+    latents = learned.to_latent(learned.collate(REPORTS))
+    raw = learned.normalization.inverse(latents)
+    slow = torch.full((len(raw), 1), learned.decoder_tokens.bos)
+    while slow.shape[1] < learned.config.longest:
+        slow = torch.cat([slow, learned.score(slow, raw)[:, -1:].argmax(-1)], dim=1)
+    for fast, whole in zip(learned.write(latents), slow, strict=True):
+        assert learned.decoder_tokens.decode(fast) == learned.decoder_tokens.decode(whole)
+
+
+@torch.no_grad()
+def test_tokens_do_not_depend_on_the_batch(learned) -> None:
+    latents = torch.randn(5, 8)
+    together = learned.decode(latents)
+    assert together == [learned.decode(latents[i : i + 1])[0] for i in range(5)]
+
+
+@torch.no_grad()
+def test_padding_does_not_change_a_latent(vae) -> None:
+    alone = vae.to_latent(vae.collate(REPORTS[1:2]))
+    torch.testing.assert_close(alone, vae.to_latent(vae.collate(REPORTS))[1:2])
+
+
+@torch.no_grad()
+def test_the_latent_reaches_the_decoder_by_memory_and_by_embedding(vae) -> None:
+    ids, raw = vae.collate(REPORTS), torch.randn(3, 8)
+    whole = vae.score(ids, raw)
+    for part in (vae.to_memory, vae.to_embedding):
+        kept = part.weight.clone()
+        part.weight.zero_()
+        assert (vae.score(ids, raw) - whole).abs().max() > 1e-4
+        part.weight.copy_(kept)
+
+
+def test_free_bits_cost_their_floor_and_teach_nothing(small_config: ModelConfig) -> None:
+    config = replace(
+        small_config.autoencoders["report_vae"], free_bits=50.0, kl_start=0.0, kl_weight=2.0
+    )
+    vae = config.build()
+    kl = vae.loss(vae.collate(REPORTS), 1.0, torch.Generator().manual_seed(0))["kl"]
+    assert kl.item() == pytest.approx(2.0 * 50.0 * config.latent)
+    assert not kl.requires_grad or torch.autograd.grad(
+        kl, vae.to_posterior.weight, allow_unused=True
+    )[0].abs().sum() == 0
+
+
+def test_the_kl_term_is_annealed(vae) -> None:
+    batch = vae.collate(REPORTS)
+    kl = [vae.loss(batch, p, torch.Generator().manual_seed(0))["kl"].item() for p in (0.0, 0.5, 1.0)]
+    assert kl[0] == 0 < kl[1] < kl[2]
+
+
+def test_emphasized_words_weigh_more(vae) -> None:
+    weights = vae.token_weights
+    marked = vae.decoder_tokens.ids_of_words(["left", "right"])
+    assert marked
+    assert (weights[marked] == 3).all()
+    assert weights[vae.decoder_tokens.pad] == 1
+
+
+def test_without_a_vocabulary_it_says_what_to_do(small_config: ModelConfig) -> None:
+    config = replace(small_config.autoencoders["report_vae"], encoder_vocabulary="")
+    with pytest.raises(ConfigError, match="vocabulary"):
+        config.build().collate(REPORTS)

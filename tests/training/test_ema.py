@@ -1,0 +1,35 @@
+import torch
+from torch import nn
+
+from xgem.training.ema import Ema
+
+
+def test_a_constant_stays_itself() -> None:
+    module = nn.Linear(2, 2)
+    ema = Ema(module, 0.9)
+    for step in range(5):
+        ema.update(module, step)
+    torch.testing.assert_close(ema.average["weight"], module.weight.detach())
+
+
+def test_it_is_the_running_average_with_rising_decay() -> None:
+    module = nn.Linear(1, 1, bias=False)
+    ema = Ema(module, 0.5)
+    expected = module.weight.item()
+    for step, value in enumerate([1.0, 2.0, 5.0, 7.0]):
+        nn.init.constant_(module.weight, value)
+        ema.update(module, step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * value
+    torch.testing.assert_close(ema.average["weight"].item(), expected)
+
+
+def test_the_average_can_be_stored_and_put_in_place() -> None:
+    module = nn.Linear(2, 2)
+    ema = Ema(module, 0.9)
+    nn.init.zeros_(module.weight)
+    stored = {name: value.clone() for name, value in ema.average.items()}
+    again = Ema(module, 0.9)
+    again.load_state(stored)
+    again.copy_to(module)
+    torch.testing.assert_close(module.weight.detach(), stored["weight"])

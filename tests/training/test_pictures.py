@@ -1,0 +1,14 @@
+import numpy as np
+
+from xgem.training.pictures import tile
+
+
+def test_contents_stand_in_their_cells() -> None:
+    white, black = np.ones((8, 8), np.float32), np.zeros((8, 8), np.float32)
+    picture = np.asarray(tile([[white, black], ["FINDINGS: None."]], size=64))
+    assert picture.shape == (128, 128)
+    assert (picture[:64, :64] == 255).all()
+    assert (picture[:64, 64:] == 0).all()
+    page = picture[64:, :64]
+    assert page.max() == 255
+    assert page.min() < 100  # ink
