@@ -20,6 +20,7 @@ from xgem.diffusion.defaults import SamplingDefaults
 from xgem.diffusion.process import Process
 from xgem.errors import CheckpointError
 from xgem.latents.image_vae import ImageVaeConfig
+from xgem.latents.normalization import LatentNormalization
 from xgem.latents.report_vae import ReportVaeConfig
 from xgem.prompts.image_encoder import ClipImageEncoderConfig, ConvImageEncoderConfig
 from xgem.prompts.report_encoder import ReportEncoderConfig
@@ -49,6 +50,15 @@ class Autoencoder(Protocol):
     def latent_shape(self) -> tuple[int, ...]: ...
 
     def collate(self, contents: Sequence[Content]) -> Tensor: ...
+
+    @property
+    def normalization(self) -> LatentNormalization: ...
+
+    def encode(
+        self, batch: Tensor
+    ) -> tuple[Float[Tensor, "batch *latent"], Float[Tensor, "batch *latent"]]:
+        """Return mean and log variance of the posterior, in the autoencoder's own scale."""
+        ...
 
     def to_latent(self, batch: Tensor) -> Float[Tensor, "batch *latent"]:
         """Return normalized latents."""

@@ -34,9 +34,7 @@ CHEST = (FRONTAL, LATERAL, REPORT)
 """The modalities of the paper, in the order in which people list them."""
 
 
-def parse_modalities(
-    text: str, known: Iterable[Modality] = CHEST
-) -> tuple[Modality, ...]:
+def parse_modalities(text: str, known: Iterable[Modality] = CHEST) -> tuple[Modality, ...]:
     """Read "F+T" as modalities, in the order of ``known``; an empty text is no modality.
 
     Raises:
@@ -51,9 +49,7 @@ def parse_modalities(
                 f"unknown modality {letter!r} in {text!r}; use {choices}, joined by '+'"
             )
         if letters.count(letter) > 1:
-            raise TaskError(
-                f"{by_letter[letter].name} stands twice in {text!r}; name it once"
-            )
+            raise TaskError(f"{by_letter[letter].name} stands twice in {text!r}; name it once")
     return tuple(by_letter[letter] for letter in by_letter if letter in letters)
 
 
@@ -72,9 +68,7 @@ class Task:
 
     def __post_init__(self) -> None:
         if not self.outputs:
-            raise TaskError(
-                f"task {str(self)!r} asks for nothing; name at least one output"
-            )
+            raise TaskError(f"task {str(self)!r} asks for nothing; name at least one output")
         for modality in self.outputs:
             if modality in self.inputs:
                 raise TaskError(
@@ -135,16 +129,11 @@ class Study:
     def modalities(self) -> tuple[Modality, ...]:
         """What the study holds, in the order of F, L, T and then others by letter."""
         order = {modality: place for place, modality in enumerate(CHEST)}
-        return tuple(
-            sorted(self.contents, key=lambda m: (order.get(m, len(order)), m.letter))
-        )
+        return tuple(sorted(self.contents, key=lambda m: (order.get(m, len(order)), m.letter)))
 
     def labels(self, names: Iterable[str]) -> dict[str, float]:
         """1 where a finding is there, 0 where it is not, NaN where that is not known."""
         if self.findings is None:
             return dict.fromkeys(names, math.nan)
         found = {finding.label for finding in self.findings}
-        return {
-            name: float(name in found if name != "No Finding" else not found)
-            for name in names
-        }
+        return {name: float(name in found if name != "No Finding" else not found) for name in names}

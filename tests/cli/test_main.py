@@ -23,7 +23,7 @@ def test_without_a_command_it_shows_help(xgem) -> None:
 
 
 def test_an_unknown_command_is_refused_in_one_line(xgem) -> None:
-    xgem("genrate").was_refused("genrate")
+    xgem("complete").was_refused("complete")
 
 
 def test_a_bug_of_ours_shows_its_traceback(xgem, monkeypatch) -> None:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pydicom.uid import ComputedRadiographyImageStorage
 
 from xgem.data.dicom_out import SampleIdentity, write_dicom
-from xgem.data.marking import software_version
 from xgem.data.radiograph import Preprocessing, read_radiograph, to_uint8
 from xgem.errors import OutputError
 from xgem.study import FRONTAL, LATERAL
+from xgem.version import version
 
 SAMPLE = SampleIdentity(
     uid_entropy=("checkpoint", "T->F+L", "3"),
@@ -41,7 +41,7 @@ def test_the_header_is_what_the_format_promises(modality, pixels, tmp_path):
     for keyword in ("SeriesDescription", "DerivationDescription", "StudyDescription"):
         assert header[keyword].value.startswith("SYNTHETIC")
     equipment = header.ContributingEquipmentSequence[0]
-    assert (equipment.Manufacturer, equipment.SoftwareVersions) == ("xgem", software_version())
+    assert (equipment.Manufacturer, equipment.SoftwareVersions) == ("xgem", version())
     assert header.ViewPosition == {"frontal": "PA", "lateral": "LL"}[modality.name]
     assert header.BurnedInAnnotation == "NO"
     assert header.Modality == "CR"

@@ -124,8 +124,14 @@ def test_a_sentence_is_read_as_a_radiologist_reads_it(report, expected):
         ("Pleural effusions, left greater than right.", {"Pleural Effusion": "bilateral"}),
         ("Small pleural effusions.", {"Pleural Effusion": "bilateral"}),
         ("Left effusion. Also a small right effusion.", {"Pleural Effusion": "bilateral"}),
-        ("Right effusion and consolidation.", {"Pleural Effusion": "right", "Consolidation": "right"}),
-        ("Left lower lobe consolidation with effusion.", {"Consolidation": "left", "Pleural Effusion": None}),
+        (
+            "Right effusion and consolidation.",
+            {"Pleural Effusion": "right", "Consolidation": "right"},
+        ),
+        (
+            "Left lower lobe consolidation with effusion.",
+            {"Consolidation": "left", "Pleural Effusion": None},
+        ),
         (
             "Right PICC and left pneumothorax.",
             {"Central Line": "right", "Pneumothorax": "left"},
@@ -137,7 +143,7 @@ def test_a_sentence_is_read_as_a_radiologist_reads_it(report, expected):
         ("Cardiomegaly with left effusion.", {"Cardiomegaly": None, "Pleural Effusion": "left"}),
         ("No right pneumothorax. Left pneumothorax.", {"Pneumothorax": "left"}),
     ],
-)  # fmt: skip
+)
 def test_a_side_belongs_to_what_it_stands_next_to(report, sides):
     assert {finding.label: finding.side for finding in findings_of(report)} == sides
 
@@ -161,7 +167,7 @@ def test_nothing_is_found_where_nothing_is_said(report):
 
 
 def test_it_reads_the_reports_of_phantoms():
-    """F1 and sides over 500 studies; the grammar and the lexicon share no words by design."""
+    """F1 and sides over 500 studies; grammar and lexicon share no table of words."""
     right, wrong = Counter(), Counter()
     sided = {True: 0, False: 0}
     for seed in range(2_000_000, 2_000_500):

@@ -1,11 +1,12 @@
 import pytest
 
-from xgem.data.marking import png_mark, says_synthetic, software_version
+from xgem.data.marking import png_mark, says_synthetic
+from xgem.version import version
 
 
 def test_our_own_mark_says_synthetic():
     assert says_synthetic(png_mark())
-    assert software_version() in png_mark()
+    assert version() in png_mark()
 
 
 @pytest.mark.parametrize(

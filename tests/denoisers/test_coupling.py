@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import nn
@@ -15,10 +13,10 @@ UNET = ImageUNetConfig(
 
 
 @pytest.fixture(params=["linear", "transformer"])
-def pair(request: pytest.FixtureRequest) -> Iterator[tuple[nn.Module, nn.Module]]:
+def pair(request: pytest.FixtureRequest) -> tuple[nn.Module, nn.Module]:
     torch.manual_seed(0)
     unet = UNET.build().eval()
-    yield unet, CouplingConfig(layer=request.param, width=6).build(unet)
+    return unet, CouplingConfig(layer=request.param, width=6).build(unet)
 
 
 def predict(unet, couple) -> torch.Tensor:

@@ -51,7 +51,7 @@ def copy_from_library(ours, theirs) -> None:
         state = {}
         for key in block.state_dict():
             part = max((p for p in pairs if key.startswith(p + ".")), key=len)
-            state[key] = source[f"{name}.{pairs[part]}{key[len(part):]}"]
+            state[key] = source[f"{name}.{pairs[part]}{key[len(part) :]}"]
         return state
 
     def load(block, state: dict[str, torch.Tensor]) -> None:

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import torch
 
-from xgem.latents.image_vae import ImageVaeConfig
+from xgem.latents.image_vae import ImageVaeConfig, cosine_basis
 from xgem.model import ModelConfig
 
 
@@ -46,3 +48,29 @@ def test_what_comes_out_is_a_radiograph(small_config: ModelConfig) -> None:
     assert pixels.shape == (32, 32)
     assert pixels.min() >= 0
     assert pixels.max() <= 1
+
+
+def test_the_cosine_basis_is_orthonormal_and_begins_with_the_mean() -> None:
+    basis = cosine_basis(4)
+    torch.testing.assert_close(basis @ basis.T, torch.eye(16))
+    torch.testing.assert_close(basis[0], torch.full((16,), 0.25))
+    changes = [(row.view(4, 4).diff(dim=0) ** 2).sum() + (row.view(4, 4).diff() ** 2).sum()
+               for row in basis]  # fmt: skip
+    assert changes[0] < 1e-9
+    assert max(changes[1:3]) < min(changes[8:])
+
+
+@torch.no_grad()
+def test_with_a_shortcut_a_fresh_autoencoder_is_the_cosine_transform(
+    small_config: ModelConfig,
+) -> None:
+    torch.manual_seed(0)
+    config = replace(small_config.autoencoders["image_vae"], shortcut=True, latent_channels=16)
+    vae = config.build().eval()
+    batch = torch.rand(2, 1, 32, 32)
+    mean, logvar = vae.encode(batch)
+    torch.testing.assert_close(vae.reconstruct(mean), batch)
+    torch.testing.assert_close(logvar, torch.full_like(logvar, -6.0))
+    fewer = replace(config, latent_channels=4).build().eval()
+    smooth = torch.from_numpy(images(1)[0])[None, None]
+    assert (fewer.reconstruct(fewer.encode(smooth)[0]) - smooth).abs().max() < 0.02

@@ -79,14 +79,17 @@ def test_free_bits_cost_their_floor_and_teach_nothing(small_config: ModelConfig)
     vae = config.build()
     kl = vae.loss(vae.collate(REPORTS), 1.0, torch.Generator().manual_seed(0))["kl"]
     assert kl.item() == pytest.approx(2.0 * 50.0 * config.latent)
-    assert not kl.requires_grad or torch.autograd.grad(
-        kl, vae.to_posterior.weight, allow_unused=True
-    )[0].abs().sum() == 0
+    assert (
+        not kl.requires_grad
+        or torch.autograd.grad(kl, vae.to_posterior.weight, allow_unused=True)[0].abs().sum() == 0
+    )
 
 
 def test_the_kl_term_is_annealed(vae) -> None:
     batch = vae.collate(REPORTS)
-    kl = [vae.loss(batch, p, torch.Generator().manual_seed(0))["kl"].item() for p in (0.0, 0.5, 1.0)]
+    kl = [
+        vae.loss(batch, p, torch.Generator().manual_seed(0))["kl"].item() for p in (0.0, 0.5, 1.0)
+    ]
     assert kl[0] == 0 < kl[1] < kl[2]
 
 

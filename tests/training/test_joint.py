@@ -15,9 +15,7 @@ from xgem.training.joint import Joint, JointConfig, output_subsets
 from xgem.training.stage import Optimization
 from xgem.training.studies import Studies
 
-CONFIG = JointConfig(
-    optimization=Optimization(steps=2, batch_size=6, learning_rate=1e-3), group=3
-)
+CONFIG = JointConfig(optimization=Optimization(steps=2, batch_size=6, learning_rate=1e-3), group=3)
 
 
 @pytest.fixture

@@ -12,9 +12,7 @@ from xgem.errors import DivergenceError
 from xgem.training.loop import learning_rate, step_seed, train_stage
 from xgem.training.stage import Optimization
 
-FAST = Optimization(
-    steps=12, batch_size=4, learning_rate=0.05, warmup=0.2, ema=0.9, save_every=4
-)
+FAST = Optimization(steps=12, batch_size=4, learning_rate=0.05, warmup=0.2, ema=0.9, save_every=4)
 
 
 class Line:

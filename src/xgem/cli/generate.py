@@ -153,6 +153,10 @@ def generate(
 
     with progress_bars() as progress:
         progress("loading the model", 0, 0)
+        if model is not None:
+            from xgem.checkpoint import read_manifest
+
+            read_manifest(model)  # before the slow import below
         from xgem.cli.generation import complete
 
         facts = complete(given, choices, model=model, earlier=earlier, out=out, report=progress)

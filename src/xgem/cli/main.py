@@ -32,10 +32,11 @@ app.command(rich_help_panel="Make models")(train)
 app.command(rich_help_panel="Look")(info)
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         typer.echo(f"xgem {xgem_version()}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

@@ -167,7 +167,10 @@ def _is_negative(header: Dataset) -> bool:
 
 
 def _is_rescaled(header: Dataset) -> bool:
-    slope, intercept = _number(header, "RescaleSlope", 1.0), _number(header, "RescaleIntercept", 0.0)
+    slope, intercept = (
+        _number(header, "RescaleSlope", 1.0),
+        _number(header, "RescaleIntercept", 0.0),
+    )
     return "ModalityLUTSequence" in header or (slope, intercept) != (1, 0)
 
 
@@ -176,7 +179,10 @@ def _modality_values(
 ) -> Float32[np.ndarray, "rows columns"]:
     if header.get("ModalityLUTSequence"):
         return _lookup_table(header, header.ModalityLUTSequence[0])(stored)
-    slope, intercept = _number(header, "RescaleSlope", 1.0), _number(header, "RescaleIntercept", 0.0)
+    slope, intercept = (
+        _number(header, "RescaleSlope", 1.0),
+        _number(header, "RescaleIntercept", 0.0),
+    )
     return stored.astype(np.float32) * np.float32(slope or 1) + np.float32(intercept)
 
 

@@ -13,59 +13,77 @@ from xgem.data.label_lexicon import Assertion, Mention
 
 class _Cue(Enum):
     NO_DENIAL = auto()
-    """Looks like a denial and is none ("no change in"); hides the words that it is made of."""
+    """Looks like a denial and is none; hides the words that it is made of."""
     DOUBT_BEFORE = auto()
-    """Acts on what stands before it ("cannot be excluded"), likewise the next."""
+    """Acts on what stands before it, likewise the next."""
     DENIAL_BEFORE = auto()
     SUPPOSITION = auto()
-    """Names something that is not said to be there or not ("if there is concern for")."""
+    """Names something without saying whether it is there."""
     DOUBT = auto()
+    ALTERNATIVE = auto()
+    """Doubts what stands on either side of it."""
     DENIAL = auto()
     BRIEF_DENIAL = auto()
     """Ends at the next comma ("the heart is not enlarged, ...")."""
 
 
-_ADVERB = r"(?:(?!nearly|almost|partly|partially|largely|mostly|only|incompletely)\w+ )?"
-_SEEN = (
-    r"(?:seen|identified|present|noted|visuali[sz]ed|visible|evident|appreciated|demonstrated"
-    r"|detected|apparent|found|observed|shown|recogni[sz]ed)"
-)
 _CHANGE = (
     r"(?:change[sd]?|increased?|decreased?|improve\w*|worsen\w*|progress\w*|differen\w+"
     r"|enlargement of the|resolution|clearing|alter\w+)"
 )
-_CUES: tuple[tuple[_Cue, str], ...] = (
-    (_Cue.NO_DENIAL, rf"(?:no|not|without)(?: [\w-]+){{0,2}}? {_CHANGE}(?: (?:in|of|from))?"),
-    (_Cue.NO_DENIAL, r"not only|no doubt|without (?:a )?doubt|not (?:well|fully) (?:seen|assessed)"),
-    (_Cue.DOUBT, r"(?:can ?not|could not|can't|couldn't|not) (?:\w+ )?(?:exclude|rule out)"),
-    (_Cue.DOUBT_BEFORE, r"(?:can ?not|could not|can't|couldn't|not) (?:\w+ )?(?:be )?(?:\w+ )?"
-                        r"(?:excluded|ruled out)"),
-    (_Cue.DOUBT_BEFORE, r"(?:is|are|remains?) (?:also )?(?:possible|suspected|questioned|suggested"
-                        r"|questionable|considered|likely|probable|a (?:possibility|consideration))"),
-    (_Cue.DOUBT_BEFORE, r"(?:may|might|could) be (?:present|considered)|should be considered"),
-    (_Cue.DENIAL_BEFORE, rf"(?:not|no longer) (?:\w+ )?{_SEEN}"),
-    (_Cue.DENIAL_BEFORE, rf"(?:has|have) {_ADVERB}(?:resolved|cleared|disappeared)"),
-    (_Cue.DENIAL_BEFORE, rf"(?:is|are|was|were|been) {_ADVERB}(?:resolved|absent|removed|withdrawn"
-                         r"|excluded|ruled out|unlikely)"),
-    (_Cue.SUPPOSITION, r"if (?:there (?:is|are|remains) )?(?:\w+ ){0,3}?(?:concern|suspicion"
-                       r"|suspect\w*|question)(?: (?:for|of))?|if"),
-    (_Cue.SUPPOSITION, r"(?:to |and )?(?:exclude|rule out)|r/o|(?:history|hx|risk) (?:of|for)|h/o"),
-    (_Cue.SUPPOSITION, r"(?:could|may|might|can|would) (?:\w+ )?(?:obscure|hide|mask)"),
-    (_Cue.SUPPOSITION, r"(?:evaluat\w+|assess\w*|screen\w*|look\w*|monitor\w*|exam\w*) for"),
-    (_Cue.DENIAL, r"no|without|neither|nor|absent|denies|lack of|absence of|(?:negative|none) for"),
-    (_Cue.DENIAL, r"(?:free|clear) (?:of|from)|rather than|as opposed to|unlikely to (?:be|represent)"),
-    (_Cue.DENIAL, r"(?:resolution|removal|clearing|exclusion) of|no evidence (?:of|for|to suggest)"),
-    (_Cue.BRIEF_DENIAL, r"not|never|\w+n't|(?:completely |interval |now )?(?:resolved|removed)"),
-    (_Cue.DOUBT, r"possib(?:le|ly|ility)|probab(?:le|ly)|(?:less |more |most )?likely|perhaps"),
-    (_Cue.DOUBT, r"suspect\w*|suspicio(?:us for|n (?:of|for))|concern(?:ing)? (?:for|of)"),
-    (_Cue.DOUBT, r"(?:may|might|could|can|would) (?:\w+ )?(?:represent|reflect|be|indicate|suggest)"),
-    (_Cue.DOUBT, r"question(?:able|ed)?(?: of)?|equivocal|presum\w+|borderline|favou?r\w*"),
-    (_Cue.DOUBT, r"(?<!to )suggest\w*(?: of)?|worrisome for|differential|difficult to (?:\w+ )?exclude"),
-    (_Cue.DOUBT, r"versus|vs\.?"),
-)  # fmt: skip
+_SEEN = (
+    r"(?:seen|identified|present|noted|visuali[sz]ed|visible|evident|appreciated|demonstrated"
+    r"|detected|apparent|found|observed|shown|recogni[sz]ed)"
+)
+_NOT_POSSIBLE = r"(?:can ?not|could not|can't|couldn't|not) (?:\w+ )?"
+_MAY = r"(?:may|might|could|can|would) (?:\w+ )?"
+_WHOLLY = r"(?:(?!nearly|almost|partly|partially|largely|mostly|only|incompletely)\w+ )?"
+_CUES: dict[_Cue, tuple[str, ...]] = {
+    _Cue.NO_DENIAL: (
+        rf"(?:no|not|without)(?: [\w-]+){{0,2}}? {_CHANGE}(?: (?:in|of|from))?",
+        r"not only|no doubt|without (?:a )?doubt|not (?:well|fully) (?:seen|assessed)",
+    ),
+    _Cue.DOUBT_BEFORE: (
+        rf"{_NOT_POSSIBLE}(?:be )?(?:\w+ )?(?:excluded|ruled out)",
+        r"(?:is|are|remains?) (?:also )?(?:possible|suspected|questioned|suggested|questionable"
+        r"|considered|likely|probable|a (?:possibility|consideration))",
+        r"(?:may|might|could|should) be (?:present|considered)",
+    ),
+    _Cue.DENIAL_BEFORE: (
+        rf"(?:not|no longer) (?:\w+ )?{_SEEN}",
+        rf"(?:has|have) {_WHOLLY}(?:resolved|cleared|disappeared)",
+        rf"(?:is|are|was|were|been) {_WHOLLY}(?:resolved|absent|removed|withdrawn|excluded"
+        r"|ruled out|unlikely)",
+    ),
+    _Cue.SUPPOSITION: (
+        r"if (?:there (?:is|are|remains) )?(?:(?:any|an?|clinical|high|continued|further) ){0,3}"
+        r"(?:concern|suspicion|question)(?: (?:for|of))?",
+        r"if|(?:to |and )?(?:exclude|rule out)|r/o|(?:history|hx|risk) (?:of|for)|h/o",
+        r"(?:evaluat\w+|assess\w*|screen\w*|look\w*|monitor\w*|exam\w*) for",
+        rf"{_MAY}(?:obscure|hide|mask)",
+    ),
+    _Cue.DOUBT: (
+        rf"{_NOT_POSSIBLE}(?:exclude|rule out)|difficult to (?:\w+ )?exclude",
+        r"possib(?:le|ly|ility)|probab(?:le|ly)|(?:less |more |most )?likely|perhaps",
+        r"suspect\w*|suspicio(?:us for|n (?:of|for))|concern(?:ing)? (?:for|of)|worrisome for",
+        rf"{_MAY}(?:represent|reflect|be|indicate|suggest)|(?<!to )suggest\w*(?: of)?",
+        r"question(?:able|ed)?(?: of)?|equivocal|presum\w+|borderline|favou?r\w*|differential",
+    ),
+    _Cue.ALTERNATIVE: (r"versus|vs\.?",),
+    _Cue.DENIAL: (
+        r"no|without|neither|nor|absent|denies|lack of|absence of|negative for",
+        r"(?:free|clear) (?:of|from)|rather than|as opposed to|unlikely to (?:be|represent)",
+        r"(?:resolution|removal|clearing|exclusion) of",
+    ),
+    _Cue.BRIEF_DENIAL: (r"not|never|\w+n't|(?:completely |interval |now )?(?:resolved|removed)",),
+}
+"""Where two begin at the same word, the first counts."""
 _CUE = re.compile(
-    "|".join(rf"(?P<c{place}>(?<![\w-])(?:{cue})(?![\w-]))" for place, (_, cue) in enumerate(_CUES))
-    + rf"|(?P<c{len(_CUES)}>(?:(?<=\s)|^)\?\s?(?=\w))"  # "? pneumonia"
+    "|".join(
+        rf"(?P<{kind.name}>(?<![\w-])(?:{'|'.join(words)})(?![\w-]))"
+        for kind, words in _CUES.items()
+    )
+    + r"|(?:(?<=\s)|^)\?\s?(?=\w)"  # "? pneumonia", a doubt
 )
 
 _BREAK = re.compile(
@@ -90,16 +108,18 @@ def asserted(sentence: str, mention: Mention, others: Sequence[Mention]) -> Asse
     if mention.default is Assertion.ABSENT:
         return Assertion.ABSENT
     before, after = _cues(sentence, mention)
+    led = _from_before(sentence, mention, before, others)
+    if led is Assertion.NOT_MENTIONED:
+        return led
     for kind, start in after:
         if kind in (_Cue.DOUBT_BEFORE, _Cue.DENIAL_BEFORE) and _reaches_back(
             sentence, mention.end, start
         ):
             return Assertion.UNCERTAIN if kind is _Cue.DOUBT_BEFORE else Assertion.ABSENT
-        if kind is _Cue.DOUBT and sentence[start:].startswith("v"):  # "edema versus pneumonia"
-            between = sentence[mention.end : start]
-            if not _BREAK.search(between) and "," not in between:
-                return Assertion.UNCERTAIN
-    return _from_before(sentence, mention, before, others)
+        between = sentence[mention.end : start]
+        if kind is _Cue.ALTERNATIVE and "," not in between and not _BREAK.search(between):
+            return Assertion.UNCERTAIN
+    return led
 
 
 def _cues(
@@ -109,8 +129,7 @@ def _cues(
     before: list[tuple[_Cue, int, int]] = []
     after: list[tuple[_Cue, int]] = []
     for match in _CUE.finditer(sentence):
-        place = int(str(match.lastgroup)[1:])
-        kind = _CUES[place][0] if place < len(_CUES) else _Cue.DOUBT
+        kind = _Cue[match.lastgroup] if match.lastgroup else _Cue.DOUBT
         if match.end() <= mention.start:
             before.insert(0, (kind, match.start(), match.end()))
         elif match.start() >= mention.end:
@@ -133,7 +152,7 @@ def _from_before(
         if kind is _Cue.SUPPOSITION:
             if "," not in between:
                 return Assertion.NOT_MENTIONED
-        elif kind is _Cue.DOUBT:
+        elif kind in (_Cue.DOUBT, _Cue.ALTERNATIVE):
             doubt = doubt or (start, end)
         elif kind in (_Cue.DENIAL, _Cue.BRIEF_DENIAL):
             if kind is _Cue.BRIEF_DENIAL and "," in between:

@@ -38,7 +38,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
         rf"(?:large|prominent|increased) {_HEART} (?:size|silhouette|shadow|contour)",
         # Not "the heart is normal and the hila are enlarged".
         rf"{_HEART} (?:(?!normal|unremarkable|limits|hil|aort|lung|atri|azyg)[\w'/-]+ ){{0,6}}?"
-        r"(?P<here>enlarged|prominent|increased in size|large in size|above normal)",
+        r"(?P<here>enlarged|prominent|increased in size|large in size|above normal)"
+        r"(?! hil| aort| pulm| azyg| lymph| node)",
         rf"{_HEART} (?:\w+ )?(?:is|appears|remains) {_WORDS.format(2)}(?P<here>large|big)",
         r"normal to (?:\w+ )?(?P<here>enlarged)",
         r"(?P<here>increased) (?:in )?(?:heart|cardiac) size",
@@ -145,8 +146,8 @@ _NORMALS: dict[str, tuple[str, ...]] = {
         r"(?:normal|unremarkable) (?:\w+ ){0,2}?(?:pulmonary )?vascula(?:ture|rity)",
     ),
     "Lung Lesion": (*_CLEAR_LUNGS, *_NORMAL_CHEST),
-    "Pacemaker": (rf"no (?:[\w'/-]+,? ){{0,4}}?devices?",),
-    "Central Line": (rf"no (?:[\w'/-]+,? ){{0,4}}?(?:lines?|catheters?)",),
+    "Pacemaker": (r"no (?:[\w'/-]+,? ){0,4}?devices?",),
+    "Central Line": (r"no (?:[\w'/-]+,? ){0,4}?(?:lines?|catheters?)",),
 }
 """Statements that deny the finding without naming it."""
 

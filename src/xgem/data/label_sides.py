@@ -21,7 +21,10 @@ _BOTH = re.compile(
     rf"|\b(?:right|left)\b(?:[\s-]*{_QUALIFIER})*?[\s-]*\b(?:and|or|>|than|&|/)[\s-]*"
     rf"(?:{_QUALIFIER}[\s-]*)*?\b(?:right|left)\b"
 )
-_ONE = re.compile(r"\b(?:right|left)\b|\b(?:rt|lt|[rl])\.?(?=[ -](?:sided?|pleural|pneumo|lung|lower|upper|ij|sub|picc|apical))")
+_ONE = re.compile(
+    r"\b(?:right|left)\b"
+    r"|\b(?:rt|lt|[rl])\.?(?=[ -](?:sided?|pleural|pneumo|lung|lower|upper|ij|sub|picc|apical))"
+)
 _PARTED = re.compile(r"[,;]|\b(?:and|or|with|without|but|while|however)\b")
 _COMPARED = re.compile(r"[^\w]*(?:right|left)[\w\s-]*(?:than|>)")
 _PAIRED = re.compile(r"(?:effusions|pneumothoraces)$")
@@ -63,12 +66,13 @@ def joined_side(sides: Iterable[str | None]) -> str | None:
 
 def _before(sentence: str, mention: Mention, earlier: Sequence[Mention]) -> str | None:
     start = max((m.end for m in earlier), default=0)
+    if earlier:
+        start += _division(sentence[start : mention.start])[1]
     named = _sides(sentence[start : mention.start])
     if not named:
         return None
     side, _, length = named[-1]
-    end = start + length
-    parted = {match[0] for match in _PARTED.finditer(sentence, end, mention.start)}
+    parted = {match[0] for match in _PARTED.finditer(sentence, start + length, mention.start)}
     # "bilateral perihilar haze with edema", where nothing else takes the side
     if not parted or (parted == {"with"} and not earlier):
         return side
@@ -76,8 +80,9 @@ def _before(sentence: str, mention: Mention, earlier: Sequence[Mention]) -> str 
 
 
 def _after(sentence: str, mention: Mention, later: Sequence[Mention]) -> str | None:
-    end = min((m.start for m in later), default=len(sentence))
-    tail = sentence[mention.end : end]
+    tail = sentence[mention.end : min((m.start for m in later), default=len(sentence))]
+    if later:
+        tail = tail[: _division(tail)[0]]
     if compared := _COMPARED.match(tail):
         both = _BOTH.search(compared[0] + tail[compared.end() :])
         return "bilateral" if both else None
@@ -87,6 +92,21 @@ def _after(sentence: str, mention: Mention, later: Sequence[Mention]) -> str | N
     side, start, _ = named[0]
     is_far = len(tail[:start].split()) > 10
     return None if is_far or _PARTED.search(tail, 0, start) else side
+
+
+def _division(between: str) -> tuple[int, int]:
+    """Where the words between two mentions are parted, so that each has a side of its own.
+
+    That is "and" in "(nodule) in the left lung and right (effusion)". Else all words belong to
+    both: (their number, 0).
+    """
+    for match in _PARTED.finditer(between):
+        if _sides(between[: match.start()]):
+            if _sides(between[match.end() :]):
+                return match.start(), match.end()
+        else:
+            break
+    return len(between), 0
 
 
 def _sides(text: str) -> list[tuple[str, int, int]]:

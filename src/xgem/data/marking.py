@@ -1,22 +1,14 @@
 """The words by which our files say that no patient was imaged."""
 
-from importlib.metadata import version
+from xgem.version import version
 
 PNG_KEY = "Synthetic"
 """Key of the text chunk in a PNG."""
 
 
-def software_version() -> str:
-    """The version of this package, read from its installation.
-
-    ``xgem.__version__`` says the same, but the package root lies above this layer.
-    """
-    return version("xgem")
-
-
 def png_mark() -> str:
     """What stands under `PNG_KEY`; readers only look for the "YES"."""
-    return f"YES: made by xgem {software_version()}"
+    return f"YES: made by xgem {version()}"
 
 
 def says_synthetic(value: object) -> bool:

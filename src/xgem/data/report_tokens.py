@@ -7,6 +7,8 @@ from jaxtyping import Int
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 
+from xgem.errors import ConfigError
+
 PAD, BOS, EOS = "<PAD>", "<BOS>", "<EOS>"
 
 
@@ -20,9 +22,13 @@ class ReportTokens:
         """Take a vocabulary in the format of Hugging Face's ``tokenizer.json``."""
         self.json = json
         self._tokenizer = Tokenizer.from_str(json)
-        self.pad, self.bos, self.eos = (
-            self._tokenizer.token_to_id(token) for token in (PAD, BOS, EOS)
-        )
+        self.pad, self.bos, self.eos = (self._special(token) for token in (PAD, BOS, EOS))
+
+    def _special(self, token: str) -> int:
+        index = self._tokenizer.token_to_id(token)
+        if index is None:
+            raise ConfigError(f"the vocabulary has no {token}; give one that xgem has learned")
+        return index
 
     @classmethod
     def learn(cls, reports: Iterable[str], size: int) -> "ReportTokens":

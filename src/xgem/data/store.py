@@ -61,7 +61,8 @@ class Store:
         self._table = pa.concat_tables(tables)
 
     def __len__(self) -> int:
-        return self._table.num_rows
+        rows: int = self._table.num_rows
+        return rows
 
     def __getitem__(self, index: int) -> Study:
         row = self._table.slice(index, 1).to_pylist()[0]

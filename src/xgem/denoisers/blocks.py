@@ -70,9 +70,7 @@ class ResidualBlock(nn.Module):
 class FlatResidualBlock(ResidualBlock):
     """The same on channels x slots as one vector: the map is a full linear layer (1 x 1)."""
 
-    def __init__(
-        self, inputs: int, outputs: int, embedding: int, groups: int, slots: int
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, embedding: int, groups: int, slots: int) -> None:
         super().__init__(inputs * slots, outputs * slots, embedding, groups)
         self.slots = slots
 

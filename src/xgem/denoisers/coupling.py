@@ -81,7 +81,9 @@ class Coupling(nn.Module):
 
 
 def tokens_for(
-    output: Modality, vectors: Mapping[Modality, Float[Tensor, "batch environment"]], mode: CouplingMode
+    output: Modality,
+    vectors: Mapping[Modality, Float[Tensor, "batch environment"]],
+    mode: CouplingMode,
 ) -> Float[Tensor, "batch others environment"]:
     """Stack the environment vectors that ``output`` listens to.
 

@@ -53,7 +53,7 @@ class Environment(nn.Module):
         """Return unit vectors; ``embedding`` is the denoiser's time embedding."""
         features = self.stem(noisy)
         for level, stack in enumerate(self.residuals):
-            for block in stack:  # type: ignore[union-attr]
+            for block in stack.children():
                 features = block(features, embedding)
             if level < len(self.resamples):
                 features = self.resamples[level](features)

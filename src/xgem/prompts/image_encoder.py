@@ -46,7 +46,8 @@ class ResidualLevel(nn.Module):
         self, features: Float[Tensor, "batch inputs height width"]
     ) -> Float[Tensor, "batch outputs half_height half_width"]:
         reduced = self.reduce(features)
-        return reduced + self.refine(reduced)
+        refined: Tensor = reduced + self.refine(reduced)
+        return refined
 
 
 class ConvImageEncoder(nn.Module):

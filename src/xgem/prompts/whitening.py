@@ -35,5 +35,7 @@ class Whitening(nn.Module):
         self.mean.copy_(mean)
         self.matrix.copy_((directions * scales) @ directions.T)
 
-    def forward(self, vectors: Float[Tensor, "batch embedding"]) -> Float[Tensor, "batch embedding"]:
+    def forward(
+        self, vectors: Float[Tensor, "batch embedding"]
+    ) -> Float[Tensor, "batch embedding"]:
         return (vectors - self.mean) @ self.matrix

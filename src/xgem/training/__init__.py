@@ -1,1 +1,1 @@
-"""The four stages: shared space, autoencoders, denoising, joint; one file each, one loop for all."""
+"""The four stages, one file each: shared space, autoencoders, denoising, joint; one loop."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -27,6 +26,11 @@ class AutoencoderStageConfig:
     """Name of the autoencoder in the model's configuration."""
     optimization: Optimization
 
+    @property
+    def name(self) -> str:
+        """Folder of the results."""
+        return f"{self.stage}-{self.part}"
+
 
 class AutoencoderStage:
     """Trains one autoencoder on all modalities that share it."""
@@ -41,13 +45,11 @@ class AutoencoderStage:
     ) -> None:
         self.config, self.model, self.seed = config, model, seed
         self.train, self.held_out = train, held_out
-        self.name = f"autoencoders-{config.part}"
+        self.name = config.name
         self.trained = nn.ModuleDict({config.part: model.components[config.part]})
         self.extra = nn.Module()
         self.served = [
-            parts.modality
-            for parts in model.config.modalities
-            if parts.autoencoder == config.part
+            parts.modality for parts in model.config.modalities if parts.autoencoder == config.part
         ]
 
     @property
@@ -67,9 +69,7 @@ class AutoencoderStage:
     def loss(self, step: int, progress: float, rng: torch.Generator) -> Mapping[str, Tensor]:
         # The batch size counts contents: a study in two views fills two places.
         size = -(-self.config.optimization.batch_size // len(self.served))
-        contents = self._contents(
-            self.train, batch_indices(len(self.train), size, self.seed, step)
-        )
+        contents = self._contents(self.train, batch_indices(len(self.train), size, self.seed, step))
         return self.autoencoder.loss(self.autoencoder.collate(contents), progress, rng)
 
     def validation_loss(self) -> Mapping[str, Tensor]:
@@ -88,7 +88,7 @@ class AutoencoderStage:
     @torch.inference_mode()
     def finish(self) -> None:
         """Fit the latents' normalization."""
-        autoencoder = self.model.components[self.config.part]
+        autoencoder = self.autoencoder
         raw = []
         for chunk in chunks(min(2048, len(self.train)), 64):
             contents = self._contents(self.train, chunk)
@@ -100,5 +100,3 @@ class AutoencoderStage:
     def stored(self) -> list[str]:
         """Components that the stage leaves changed."""
         return [self.config.part]
-
-

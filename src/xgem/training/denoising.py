@@ -35,6 +35,11 @@ class DenoisingConfig:
     """Of the squared error by noise level; published: uniform."""
     min_snr_gamma: float = 5.0
 
+    @property
+    def name(self) -> str:
+        """Folder of the results."""
+        return f"{self.stage}-{self.modality.name}"
+
 
 class Denoising:
     """Trains one denoiser by Multi-Prompt Training."""
@@ -45,7 +50,7 @@ class Denoising:
         self.config, self.model, self.seed = config, model, seed
         self.train, self.held_out = train, held_out
         name = config.modality.name
-        self.name = f"denoising-{name}"
+        self.name = config.name
         self.trained = nn.ModuleDict({f"{name}_denoiser": model.components[f"{name}_denoiser"]})
         self.extra = nn.Module()
         self.levels = alpha_bar(model.process.schedule)

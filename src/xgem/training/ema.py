@@ -15,9 +15,7 @@ class Ema:
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
-        self.average = {
-            name: value.detach().clone() for name, value in module.named_parameters()
-        }
+        self.average = {name: value.detach().clone() for name, value in module.named_parameters()}
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:

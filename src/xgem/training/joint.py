@@ -37,6 +37,11 @@ class JointConfig:
     contrast: float = 0.1
     """Weight of the contrastive loss of the environment vectors."""
 
+    @property
+    def name(self) -> str:
+        """Folder of the results."""
+        return self.stage
+
 
 class Joint:
     """Trains environment encoders and couplings by denoising and contrast.
@@ -45,13 +50,12 @@ class Joint:
     min-SNR weighting would remove the loss just where the coupling must act.
     """
 
-    name = "joint"
-
     def __init__(
         self, config: JointConfig, model: Model, train: Encoded, held_out: Encoded, seed: int
     ) -> None:
         self.config, self.model, self.seed = config, model, seed
         self.train, self.held_out = train, held_out
+        self.name = config.name
         coupled = [m for m, parts in model.parts.items() if parts.coupling is not None]
         if len(coupled) < 2:
             raise ConfigError(

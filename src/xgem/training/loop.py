@@ -88,7 +88,10 @@ def train_stage(
                     "seconds": seconds,
                 },
             )
-            record |= {"seconds": round(seconds, 1), **look(stage, optimization, learner, ema, folder)}
+            record |= {
+                "seconds": round(seconds, 1),
+                **look(stage, optimization, learner, ema, folder),
+            }
         append_metrics(folder, record)
         if "validation" in record:
             draw_curves(folder, stage.name)

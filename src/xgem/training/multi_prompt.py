@@ -40,9 +40,7 @@ def draw_prompts(
     return torch.einsum("bm,bmw->bw", shares, heard)[:, None]
 
 
-def draw_subsets(
-    held: torch.Tensor, rng: torch.Generator
-) -> Float[Tensor, "batch candidates"]:
+def draw_subsets(held: torch.Tensor, rng: torch.Generator) -> Float[Tensor, "batch candidates"]:
     """Draw a non-empty subset of the held candidates in each row, uniformly, as 0 and 1.
 
     Rows that hold nothing stay empty.

@@ -1,17 +1,15 @@
 """A run: data, then stage after stage, each resumable, and one checkpoint folder at the end.
 
-    RUN/
-      run.json                  recipe as it was resolved, data, commit
-      phantoms/                 the simulated studies, where no store was given
-      shared_space/  autoencoders-image_vae/  denoising-frontal/  joint/  ...
-        metrics.jsonl loss.png samples.png state.pt, and done/ with the finished weights
-      encoded-train.safetensors prompts and latents of all studies
-      model/                    the checkpoint
+RUN/
+  run.json                  recipe as it was resolved, data, commit
+  phantoms/                 the simulated studies, where no store was given
+  shared_space/  autoencoders-image_vae/  denoising-frontal/  joint/  ...
+    metrics.jsonl loss.png samples.png state.pt, and done/ with the finished weights
+  encoded-train.safetensors prompts and latents of all studies
+  model/                    the checkpoint
 """
 
-import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
@@ -23,14 +21,15 @@ import torch
 from xgem.checkpoint import load_into, read_manifest, write_checkpoint
 from xgem.data.report_tokens import ReportTokens
 from xgem.data.store import Store, write_json, write_store
-from xgem.errors import CheckpointError, ConfigError, StoreError
+from xgem.errors import ConfigError, StoreError
 from xgem.model import Model, ModelConfig
 from xgem.phantoms import simulate
-from xgem.study import Modality, Study
+from xgem.study import Study
 from xgem.training.autoencoders import AutoencoderStage, AutoencoderStageConfig
 from xgem.training.denoising import Denoising, DenoisingConfig
 from xgem.training.encoded import Encoded, encode_studies
-from xgem.training.joint import Joint, JointConfig
+from xgem.training.export import export
+from xgem.training.joint import Joint
 from xgem.training.loop import autocast, train_stage
 from xgem.training.recipe import Recipe, StageConfig
 from xgem.training.shared_space import SharedSpace, SharedSpaceConfig
@@ -85,7 +84,9 @@ def train(
     model.eval()
     finished = True
     for config in recipe.stages:
-        built: ModalityStage = _build(config, recipe, model, train_set, held_out, out, store, progress)
+        built: ModalityStage = _build(
+            config, recipe, model, train_set, held_out, out, store, progress
+        )
         done = out / built.name / "done"
         if done.exists():
             manifest = read_manifest(done)
@@ -103,7 +104,7 @@ def train(
                     f"stage {stage} needs {built.name}, which is not finished in {out}; "
                     f"train it first, or leave --stage out"
                 )
-    return _export(model, recipe, out, store) if finished else out
+    return export(model, recipe, out, store) if finished else out
 
 
 def resume(out: Path, recipe: Recipe, progress: Progress | None = None) -> Path:
@@ -244,49 +245,3 @@ def _build(
     if isinstance(config, DenoisingConfig):
         return Denoising(config, model, train_encoded, held_encoded, recipe.seed)
     return Joint(config, model, train_encoded, held_encoded, recipe.seed)
-
-
-def _export(model: Model, recipe: Recipe, out: Path, store: Store) -> Path:
-    """Write the checkpoint, fp16, with its card."""
-    folder = out / "model"
-    if folder.exists():
-        shutil.rmtree(folder)
-    weights = {
-        name: {key: value.half() if value.is_floating_point() else value
-               for key, value in component.state_dict().items()}
-        for name, component in model.components.items()
-    }  # fmt: skip
-    simulated = store.manifest["source"] == "phantoms"
-    card = {
-        "name": f"xgem {recipe.name}",
-        "description": "demonstration model on simulated chests, not for clinical use"
-        if simulated
-        else "research model, not for clinical use",
-        "trained_on": "simulated chests" if simulated else store.manifest["source"],
-        "studies": len(store) - recipe.held_out,
-        "data_hash": store.hash,
-        "recipe": recipe.name,
-        "seed": recipe.seed,
-        "stages": {
-            (out_name := _folder_of(stage)): _last_metrics(out / out_name)
-            for stage in recipe.stages
-        },
-        "xgem": version(),
-        "commit": commit(),
-    }
-    write_checkpoint(folder, weights, model.config.to_json(), card)
-    return folder
-
-
-def _folder_of(config: StageConfig) -> str:
-    if isinstance(config, AutoencoderStageConfig):
-        return f"{config.stage}-{config.part}"
-    if isinstance(config, DenoisingConfig):
-        return f"{config.stage}-{config.modality.name}"
-    return config.stage
-
-
-def _last_metrics(folder: Path) -> dict[str, Any]:
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    last: dict[str, Any] = json.loads(lines[-1])
-    return last

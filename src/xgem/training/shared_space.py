@@ -31,6 +31,11 @@ class SharedSpaceConfig:
     whitening_floor: float = 1e-3
     """Variances below this share of the largest are not raised further."""
 
+    @property
+    def name(self) -> str:
+        """Folder of the results."""
+        return self.stage
+
 
 def contrastive_loss(
     a: Float[Tensor, "batch width"],
@@ -68,21 +73,18 @@ class Temperature(nn.Module):
 class SharedSpace:
     """Trains all prompt encoders together."""
 
-    name = "shared_space"
-
     def __init__(
         self, config: SharedSpaceConfig, model: Model, train: Studies, held_out: Studies, seed: int
     ) -> None:
         self.config, self.model, self.seed = config, model, seed
         self.train, self.held_out = train, held_out
+        self.name = config.name
         names = model.config.prompt_encoders
         self.trained = nn.ModuleDict({name: model.components[name] for name in names})
         self.extra = Temperature()
 
     def loss(self, step: int, progress: float, rng: torch.Generator) -> Mapping[str, Tensor]:
-        batch = batch_indices(
-            len(self.train), self.config.optimization.batch_size, self.seed, step
-        )
+        batch = batch_indices(len(self.train), self.config.optimization.batch_size, self.seed, step)
         return self._loss(self.train, batch)
 
     def _loss(self, studies: Studies, batch: Sequence[int]) -> Mapping[str, Tensor]:

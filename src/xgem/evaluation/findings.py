@@ -1,0 +1,120 @@
+"""How well findings are told: what to look for, AUROC of scores, F1 of what was said."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from xgem.errors import ConfigError
+from xgem.phantoms import LABELS
+from xgem.study import Finding
+
+SIDED = (
+    "Pleural Effusion",
+    "Pneumothorax",
+    "Consolidation",
+    "Lung Lesion",
+    "Pacemaker",
+    "Central Line",
+)
+"""Labels of which a frontal view and a report tell the side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A finding that is there or not, on any side or on one."""
+
+    label: str
+    side: str | None = None
+    """The patient's "left" or "right", which a bilateral finding fills too; None is any."""
+
+    def __str__(self) -> str:
+        return self.label if self.side is None else f"{self.side} {self.label}"
+
+    def is_in(self, findings: Iterable[Finding]) -> bool:
+        """Say whether one of the findings is this one."""
+        return any(
+            finding.label == self.label
+            and (self.side is None or finding.side in (self.side, "bilateral"))
+            for finding in findings
+        )
+
+
+ANY_SIDE = tuple(Target(label) for label in LABELS)
+"""The labels of the phantoms, wherever they lie."""
+BY_SIDE = tuple(
+    Target(label, side)
+    for label in LABELS
+    for side in (("left", "right") if label in SIDED else (None,))
+)
+"""The same, left and right apart where that can be told."""
+
+
+def presence(
+    findings: Sequence[Iterable[Finding]], targets: Sequence[Target]
+) -> Bool[np.ndarray, "studies targets"]:
+    """Say which target is in which study."""
+    there = [[target.is_in(study) for target in targets] for study in map(tuple, findings)]
+    return np.array(there, bool).reshape(len(findings), len(targets))
+
+
+def auroc(
+    truth: Bool[np.ndarray, "studies targets"], scores: Float[np.ndarray, "studies targets"]
+) -> Float[np.ndarray, " targets"]:
+    """Area under the ROC curve of each target; NaN where all studies or none have it.
+
+    Raises:
+        ConfigError: scikit-learn is not installed.
+    """
+    metrics = _metrics()
+    return np.array(
+        [
+            metrics.roc_auc_score(there, score) if 0 < there.sum() < len(there) else np.nan
+            for there, score in zip(truth.T, scores.T, strict=True)
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class F1:
+    """Agreement of what was found with what is there."""
+
+    macro: float
+    """The mean over targets; one that is neither there nor found is left out."""
+    micro: float
+    """Over all targets of all studies at once."""
+    each: tuple[float, ...]
+    """Of each target; NaN where it is neither there nor found."""
+
+
+def f1(
+    truth: Bool[np.ndarray, "studies targets"], found: Bool[np.ndarray, "studies targets"]
+) -> F1:
+    """Score what was found against what is there.
+
+    Raises:
+        ConfigError: scikit-learn is not installed.
+    """
+    score = _metrics().f1_score
+    each = score(truth, found, average=None, zero_division=np.nan)
+    micro = score(truth, found, average="micro", zero_division=np.nan)
+    return F1(macro=mean(each), micro=float(micro), each=tuple(map(float, each)))
+
+
+def mean(values: Float[np.ndarray, " targets"]) -> float:
+    """The mean of what is known; NaN where nothing is."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _metrics() -> ModuleType:
+    try:
+        from sklearn import metrics
+    except ImportError as error:
+        raise ConfigError(
+            "scoring findings needs scikit-learn; install it with: pip install 'xgem[evaluation]'"
+        ) from error
+    found: ModuleType = metrics
+    return found

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from xgem.errors import TaskError
+from xgem.evaluation.completions import complete
+from xgem.study import FRONTAL, LATERAL, REPORT, Study
+
+
+def only(study: Study, *modalities) -> Study:
+    return Study(id=study.id, contents={m: study.contents[m] for m in modalities}, synthetic=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "to"), [((FRONTAL,), "T"), ((REPORT,), "F+L"), ((FRONTAL, LATERAL), "T"), ((), "F")]
+)
+def test_together_they_are_what_they_are_one_by_one(xgem, studies, given, to):
+    inputs = [only(study, *given) for study in studies]
+    for place, made in enumerate(complete(xgem, inputs, to, batch_size=2)):
+        (alone,) = xgem.generate(inputs[place], to=to, seed=place)
+        assert made.id == alone.id
+        assert made.synthetic
+        for modality in alone.modalities:
+            if isinstance(alone.contents[modality], str):
+                assert made.contents[modality] == alone.contents[modality]
+            else:
+                difference = np.abs(made.contents[modality] - alone.contents[modality]).max()
+                assert difference < 1 / 255
+
+
+def test_progress_counts_studies(xgem, studies):
+    told = []
+    complete(
+        xgem,
+        [only(study, FRONTAL) for study in studies],
+        "L",
+        batch_size=2,
+        steps=1,
+        progress=lambda *step: told.append(step),
+    )
+    assert told == [("generating F->L", 2, 3), ("generating F->L", 3, 3)]
+
+
+def test_studies_with_different_gaps_are_refused(xgem, studies):
+    mixed = [only(studies[0], FRONTAL), only(studies[1], LATERAL)]
+    with pytest.raises(TaskError, match=r"different ways .*same modalities"):
+        complete(xgem, mixed, "T")
+
+
+def test_no_studies_are_completed_at_once(xgem):
+    assert complete(xgem, [], "T") == []

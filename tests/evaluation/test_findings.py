@@ -1,0 +1,64 @@
+import sys
+
+import numpy as np
+import pytest
+
+from xgem.errors import ConfigError
+from xgem.evaluation.findings import ANY_SIDE, BY_SIDE, Target, auroc, f1, mean, presence
+from xgem.study import Finding
+
+EFFUSION = Target("Pleural Effusion")
+
+
+def effusion(side: str | None) -> tuple[Finding, ...]:
+    return (Finding(label="Pleural Effusion", side=side),)
+
+
+@pytest.mark.parametrize(
+    ("side", "on_left", "on_right"),
+    [("left", 1, 0), ("right", 0, 1), ("bilateral", 1, 1), (None, 0, 0)],
+)
+def test_a_bilateral_finding_is_on_both_sides(side, on_left, on_right):
+    targets = [EFFUSION, Target("Pleural Effusion", "left"), Target("Pleural Effusion", "right")]
+    assert presence([effusion(side)], targets).tolist() == [[True, bool(on_left), bool(on_right)]]
+
+
+def test_no_studies_have_no_findings_but_a_column_each():
+    assert presence([], ANY_SIDE).shape == (0, 8)
+    assert presence([()], BY_SIDE).shape == (1, 14)
+
+
+def test_auroc_is_the_share_of_pairs_in_the_right_order():
+    rng = np.random.default_rng(0)
+    truth, scores = rng.random((40, 3)) < 0.4, rng.normal(size=(40, 3)).round(1)
+    found = auroc(truth, scores)
+    for column in range(3):
+        there, not_there = scores[truth[:, column], column], scores[~truth[:, column], column]
+        over = (there[:, None] > not_there).mean() + 0.5 * (there[:, None] == not_there).mean()
+        assert found[column] == pytest.approx(over)
+
+
+def test_auroc_of_what_is_always_or_never_there_is_not_known():
+    truth = np.array([[True, False], [True, False]])
+    assert np.isnan(auroc(truth, np.zeros((2, 2)))).all()
+
+
+def test_f1_by_hand():
+    # Target 0: one right, one missed; target 1: one right, one too many; target 2: nothing at all.
+    truth = np.array([[1, 1, 0], [1, 0, 0]], bool)
+    found = np.array([[1, 1, 0], [0, 1, 0]], bool)
+    score = f1(truth, found)
+    assert score.each[:2] == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    assert np.isnan(score.each[2])
+    assert (score.macro, score.micro) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+
+
+def test_the_mean_leaves_out_what_is_not_known():
+    assert mean(np.array([1.0, np.nan, 2.0])) == 1.5
+    assert np.isnan(mean(np.array([np.nan])))
+
+
+def test_without_scikit_learn_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(ConfigError, match=r"xgem\[evaluation\]"):
+        auroc(np.ones((2, 1), bool), np.zeros((2, 1)))

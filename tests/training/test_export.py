@@ -1,0 +1,48 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from xgem.checkpoint import read_manifest
+from xgem.data.store import Store, write_store
+from xgem.model import Model, ModelConfig
+from xgem.phantoms import simulate
+from xgem.training.export import export
+from xgem.training.recipe import Recipe
+from xgem.training.shared_space import SharedSpaceConfig
+from xgem.training.stage import Optimization
+
+
+def small_phantom(seed: int):
+    return simulate(seed, 32)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return write_store(
+        tmp_path / "store", small_phantom, range(6), source="phantoms", preprocessing={}
+    )
+
+
+def test_a_model_says_what_it_is_in_half_precision(
+    small_model: Model, small_config: ModelConfig, store: Store, tmp_path: Path
+) -> None:
+    optimization = Optimization(steps=1, batch_size=1, learning_rate=1e-3)
+    recipe = Recipe(
+        name="small",
+        model=small_config,
+        held_out=2,
+        stages=(SharedSpaceConfig(optimization=optimization),),
+    )
+    (tmp_path / "shared_space").mkdir()
+    last = {"step": 1, "loss": 2.5}
+    (tmp_path / "shared_space" / "metrics.jsonl").write_text(json.dumps(last) + "\n")
+    manifest = read_manifest(export(small_model, recipe, tmp_path, store))
+    card = manifest.card
+    assert card["trained_on"] == "simulated chests"
+    assert "not for clinical use" in card["description"]
+    assert (card["studies"], card["data_hash"]) == (4, store.hash)
+    assert card["stages"] == {"shared_space": last}
+    assert ModelConfig.from_json(manifest.config) == small_config
+    dtypes = {t.dtype for part in manifest.components.values() for t in part.tensors.values()}
+    assert "F32" not in dtypes
