@@ -105,3 +105,10 @@ def test_without_a_vocabulary_it_says_what_to_do(small_config: ModelConfig) -> N
     config = replace(small_config.autoencoders["report_vae"], encoder_vocabulary="")
     with pytest.raises(ConfigError, match="vocabulary"):
         config.build().collate(REPORTS)
+
+
+@torch.no_grad()
+def test_mean_pooling_ignores_padding_too(small_config: ModelConfig) -> None:
+    vae = replace(small_config.autoencoders["report_vae"], pooling="mean").build().eval()
+    alone = vae.to_latent(vae.collate(REPORTS[1:2]))
+    torch.testing.assert_close(alone, vae.to_latent(vae.collate(REPORTS))[1:2])

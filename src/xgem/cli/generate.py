@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,11 +16,7 @@ from xgem.sampling.plan import Joint, plan_stages, resolve_task
 from xgem.sampling.provenance import Provenance
 from xgem.study import CHEST, FRONTAL, LATERAL, REPORT, Modality, parse_modalities
 
-if TYPE_CHECKING:
-    pass
-
 _INPUT, _CHOICE, _SAMPLING = "What is given", "What is asked for", "How it is made"
-_SIMULATED = "simulated chests"
 
 
 def generate(

@@ -11,7 +11,7 @@ from xgem.cli.new_folder import new_folder
 from xgem.cli.progress import Report, warn
 from xgem.data.radiograph import InputWarning
 from xgem.data.study_files import input_hashes
-from xgem.sampling.pipeline import XGeM
+from xgem.sampling.pipeline import SIMULATED, XGeM
 from xgem.sampling.plan import resolve_task
 from xgem.sampling.provenance import Checkpoint, Provenance
 from xgem.sampling.sample_files import write_sample
@@ -20,9 +20,6 @@ from xgem.study import Modality, Study, Task
 
 Given = Mapping[Modality, Path | str]
 """The file, or the text, of each input."""
-
-_SIMULATED = "simulated chests"
-"""What a card says of a model that was trained on phantoms."""
 
 
 def complete(
@@ -81,10 +78,10 @@ def _read(xgem: XGeM, given: Given) -> tuple[Study, list[str]]:
 def _unseen(card: Mapping[str, Any], study: Study) -> list[str]:
     """Warn of real radiographs given to a model that knows simulated ones alone."""
     images = [m.name for m in study.modalities if not isinstance(study.contents[m], str)]
-    if card.get("trained_on") != _SIMULATED or not images or study.synthetic:
+    if card.get("trained_on") != SIMULATED or not images or study.synthetic:
         return []
     return [
-        f"{card.get('name')} was trained on {_SIMULATED} alone and has never seen a real "
+        f"{card.get('name')} was trained on {SIMULATED} alone and has never seen a real "
         f"radiograph; this {' and '.join(images)} is not marked as synthetic, and what is made "
         f"from it says nothing about a patient"
     ]

@@ -46,6 +46,12 @@ class ReportVaeConfig:
     mean of all, which a small encoder learns from scratch in a fraction of the steps."""
     memory_tokens: int = 1
     """Slots a layer that hold the latent; released: 1."""
+    init_std: float = 0.02
+    """Of the initial weights. BERT's and GPT-2's 0.02 is for widths near 768; narrow layers start
+    faster near width ** -0.5."""
+    logvar_offset: float = 0.0
+    """Added to the predicted log variance of the posterior. Below zero, the latent is told from its
+    noise while the encoder is still untrained, and the decoder does not learn to do without it."""
     latent_std: float = 1 / 4.3108
     """Of the latents before they are fitted."""
     kl_weight: float = 1.0
@@ -80,6 +86,7 @@ class ReportVae(nn.Module):
                 num_attention_heads=config.heads,
                 max_position_embeddings=config.positions,
                 layer_norm_eps=1e-12,
+                initializer_range=config.init_std,
                 hidden_dropout_prob=0.0,
                 attention_probs_dropout_prob=0.0,
             )
@@ -93,6 +100,7 @@ class ReportVae(nn.Module):
                 n_layer=config.decoder_layers,
                 n_head=config.heads,
                 n_positions=config.decoder_positions,
+                initializer_range=config.init_std,
                 resid_pdrop=0.0,
                 embd_pdrop=0.0,
                 attn_pdrop=0.0,
@@ -141,9 +149,10 @@ class ReportVae(nn.Module):
         if self.config.pooling == "mean":
             shares = mask / mask.sum(1, keepdim=True)
             average = torch.einsum("bt,btw->bw", shares.to(pooled), output.last_hidden_state)
+            assert self.encoder.pooler is not None
             pooled = self.encoder.pooler(average[:, None])
         mean, logvar = self.to_posterior(pooled).chunk(2, dim=-1)
-        return mean, logvar
+        return mean, logvar + self.config.logvar_offset
 
     def to_latent(self, ids: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch latent"]:
         """Return the normalized mean latent."""

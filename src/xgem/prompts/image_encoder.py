@@ -12,6 +12,18 @@ from xgem.data.batches import collate_images
 from xgem.study import Content
 
 
+class ImageEncoder(nn.Module):
+    """What all encoders of radiographs share."""
+
+    config: "ConvImageEncoderConfig | ClipImageEncoderConfig"
+    collate = staticmethod(collate_images)
+
+    @property
+    def empty(self) -> Content:
+        """The content that stands for no radiograph: all zero, as in the release."""
+        return np.zeros((self.config.image_size, self.config.image_size), np.float32)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConvImageEncoderConfig:
     """A small residual network, for a few thousand studies and two cores."""
@@ -50,7 +62,7 @@ class ResidualLevel(nn.Module):
         return refined
 
 
-class ConvImageEncoder(nn.Module):
+class ConvImageEncoder(ImageEncoder):
     """Pools to a 4 x 4 grid, not to a point: side and site of a finding must survive."""
 
     grid = 4
@@ -66,13 +78,6 @@ class ConvImageEncoder(nn.Module):
         self.norm = nn.GroupNorm(8, last)
         self.squeeze = nn.Conv2d(last, 48, 1)
         self.project = nn.Linear(48 * self.grid**2, config.width)
-
-    @property
-    def empty(self) -> Content:
-        """The content that stands for no radiograph: all zero (OFFICIAL release, section 4)."""
-        return np.zeros((self.config.image_size, self.config.image_size), np.float32)
-
-    collate = staticmethod(collate_images)
 
     def forward(
         self, images: Float[Tensor, "batch 1 height width"]
@@ -103,7 +108,7 @@ class ClipImageEncoderConfig:
         return ClipImageEncoder(self)
 
 
-class ClipImageEncoder(nn.Module):
+class ClipImageEncoder(ImageEncoder):
     """CLIP's vision tower (Radford et al. 2021), from transformers."""
 
     tower_size = 224
@@ -127,13 +132,6 @@ class ClipImageEncoder(nn.Module):
                 hidden_act="quick_gelu",
             )
         )
-
-    @property
-    def empty(self) -> Content:
-        """The content that stands for no radiograph: all zero."""
-        return np.zeros((self.config.image_size, self.config.image_size), np.float32)
-
-    collate = staticmethod(collate_images)
 
     def forward(
         self, images: Float[Tensor, "batch 1 height width"]

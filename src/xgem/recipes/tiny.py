@@ -48,18 +48,18 @@ def tiny() -> Recipe:
             AutoencoderStageConfig(
                 part="report_vae",
                 # Layers this narrow gain nothing from bf16.
-                optimization=replace(_optimization(1400, 64, 2e-3), precision="fp32"),
+                optimization=replace(_optimization(1000, 64, 2e-3), precision="fp32"),
             ),
             DenoisingConfig(
-                modality=FRONTAL, optimization=_optimization(2300, 64, 8e-4), weighting="min_snr"
+                modality=FRONTAL, optimization=_optimization(1800, 64, 8e-4), weighting="min_snr"
             ),
             DenoisingConfig(
-                modality=LATERAL, optimization=_optimization(1700, 64, 8e-4), weighting="min_snr"
+                modality=LATERAL, optimization=_optimization(1300, 64, 8e-4), weighting="min_snr"
             ),
             DenoisingConfig(
-                modality=REPORT, optimization=_optimization(2500, 256, 1e-3), weighting="min_snr"
+                modality=REPORT, optimization=_optimization(2000, 256, 1e-3), weighting="min_snr"
             ),
-            JointConfig(optimization=_optimization(500, 64, 1e-3)),
+            JointConfig(optimization=_optimization(400, 64, 1e-3)),
         ),
     )
 
@@ -140,6 +140,8 @@ def _model() -> ModelConfig:
                 latent=64,
                 memory_tokens=4,
                 pooling="mean",
+                init_std=128**-0.5,
+                logvar_offset=-4.0,
                 latent_std=1.0,
                 kl_weight=0.002,
                 kl_start=0.1,

@@ -23,6 +23,10 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is in all."""
 
 
+SIMULATED = "simulated chests"
+"""What a card says of a model that was trained on phantoms alone."""
+
+
 class XGeM:
     """Any subset of a study into any other.
 

@@ -7,10 +7,9 @@ from typing import Any
 from xgem.checkpoint import write_checkpoint
 from xgem.data.store import Store
 from xgem.model import Model
+from xgem.sampling.pipeline import SIMULATED
 from xgem.training.recipe import Recipe
 from xgem.version import commit, version
-
-SIMULATED = "simulated chests"
 
 
 def export(model: Model, recipe: Recipe, run: Path, store: Store) -> Path:
