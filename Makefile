@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check
+.PHONY: help demo test check golden bench results
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,16 @@ check: $(VENV)/.dev ## format, lint, types, import contracts, spelling
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+
+golden: $(VENV)/.dev ## write the losses of record anew, after a change that means to move them
+	XGEM_WRITE_GOLDEN=1 $(BIN)/pytest tests/recipes/test_micro.py
+
+bench: $(VENV)/.dev ## time the main job; one JSON line
+	$(BIN)/python benchmarks/generate_speed.py
+
+results: $(VENV)/.dev ## regenerate every published table and picture (about fifteen minutes)
+	$(BIN)/python runs/first_figures.py
+	$(BIN)/python runs/contact_sheets.py
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' || \

@@ -144,8 +144,8 @@ def panel(given: Study, made: Study) -> Image.Image:
     tiles = len(given.modalities) + len(made.modalities)
     width = tiles * (TILE + GAP) - GAP + (ARROW if given.modalities else 0)
     x = (PANEL_WIDTH - width) // 2
-    names = " and a ".join(modality.name for modality in given.modalities)
-    title = f"From a {names}" if names else "From nothing"
+    names = [m.name if isinstance(c, str) else f"{m.name} view" for m, c in given.contents.items()]
+    title = f"From a {' and a '.join(names)}" if names else "From nothing"
     draw.text((x, TITLE - 8), title, INK, font(17), anchor="ls")
     for modality in given.modalities:
         tile(picture, modality, given.contents[modality], GIVEN, x)

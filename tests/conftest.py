@@ -9,6 +9,8 @@ import hypothesis
 import pytest
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from xgem.model import Model, ModelConfig
 
 # A busy machine is no failure of the code under test.
@@ -112,10 +114,33 @@ def small_config() -> "ModelConfig":
 
 @pytest.fixture
 def small_model(small_config: "ModelConfig") -> "Model":
-    """A fresh model of ``small_config``, the same each time."""
+    """A model of ``small_config``, the same each time, with no branch at its zero start."""
     import torch
 
     from xgem.model import build_model
 
     torch.manual_seed(0)
-    return build_model(small_config).eval()
+    model = build_model(small_config).eval()
+    # Couplings alone stay as they begin: what they add is for the tests to say.
+    for name, component in model.components.items():
+        if not name.endswith("_coupling"):
+            stir(component)
+    return model
+
+
+@pytest.fixture(scope="session")
+def stirred() -> "Callable[[nn.Module], nn.Module]":
+    """Fill what a network begins with as zero, as if it had learned something."""
+    return stir
+
+
+def stir(module: "nn.Module") -> "nn.Module":
+    """Give every parameter that is all zero small seeded values."""
+    import torch
+
+    rng = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if not parameter.any():
+                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=rng))
+    return module

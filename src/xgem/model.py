@@ -20,7 +20,6 @@ from xgem.diffusion.defaults import SamplingDefaults
 from xgem.diffusion.process import Process
 from xgem.errors import CheckpointError
 from xgem.latents.image_vae import ImageVaeConfig
-from xgem.latents.normalization import LatentNormalization
 from xgem.latents.report_vae import ReportVaeConfig
 from xgem.prompts.image_encoder import ClipImageEncoderConfig, ConvImageEncoderConfig
 from xgem.prompts.report_encoder import ReportEncoderConfig
@@ -51,15 +50,6 @@ class Autoencoder(Protocol):
 
     def collate(self, contents: Sequence[Content]) -> Tensor: ...
 
-    @property
-    def normalization(self) -> LatentNormalization: ...
-
-    def encode(
-        self, batch: Tensor
-    ) -> tuple[Float[Tensor, "batch *latent"], Float[Tensor, "batch *latent"]]:
-        """Return mean and log variance of the posterior, in the autoencoder's own scale."""
-        ...
-
     def to_latent(self, batch: Tensor) -> Float[Tensor, "batch *latent"]:
         """Return normalized latents."""
         ...
@@ -69,10 +59,6 @@ class Autoencoder(Protocol):
     ) -> list[Content]:
         """Decode normalized latents."""
         ...
-
-    def loss(
-        self, batch: Tensor, progress: float, rng: torch.Generator
-    ) -> Mapping[str, Tensor]: ...
 
 
 @dataclass(frozen=True)

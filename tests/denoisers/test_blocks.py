@@ -33,8 +33,8 @@ def test_attention_equals_the_formula() -> None:
     torch.testing.assert_close(attention(x, x), expected)
 
 
-def test_a_transformer_hears_its_context() -> None:
-    transformer = SpatialTransformer(16, 8, 2, 4)
+def test_a_transformer_hears_its_context(stirred) -> None:
+    transformer = stirred(SpatialTransformer(16, 8, 2, 4))
     features = torch.randn(1, 16, 3, 3)
     a, b = (transformer(features, torch.randn(1, 1, 8)) for _ in range(2))
     assert a.shape == features.shape

@@ -13,9 +13,9 @@ UNET = ImageUNetConfig(
 
 
 @pytest.fixture(params=["linear", "transformer"])
-def pair(request: pytest.FixtureRequest) -> tuple[nn.Module, nn.Module]:
+def pair(request: pytest.FixtureRequest, stirred) -> tuple[nn.Module, nn.Module]:
     torch.manual_seed(0)
-    unet = UNET.build().eval()
+    unet = stirred(UNET.build().eval())
     return unet, CouplingConfig(layer=request.param, width=6).build(unet)
 
 

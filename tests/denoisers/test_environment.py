@@ -17,7 +17,7 @@ def test_the_published_shapes_have_the_published_parameters(denoiser, parameters
     assert sum(p.numel() for p in environment.parameters()) == parameters
 
 
-def test_vectors_are_of_unit_length_and_hear_latent_and_time() -> None:
+def test_vectors_are_of_unit_length_and_hear_latent_and_time(stirred) -> None:
     torch.manual_seed(0)
     denoiser = ImageUNetConfig(
         model_channels=16, multipliers=(1, 2), blocks=(1, 1), attention=(False, True),
@@ -26,6 +26,7 @@ def test_vectors_are_of_unit_length_and_hear_latent_and_time() -> None:
     environment = EnvironmentConfig(
         model_channels=16, multipliers=(1, 2), blocks=(1, 1), width=6
     ).build(denoiser)
+    stirred(environment)
     noisy, embedding = torch.randn(2, 4, 8, 8), torch.randn(2, 64)
     vectors = environment(noisy, embedding)
     torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(2))

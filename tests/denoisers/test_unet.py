@@ -27,9 +27,9 @@ def test_with_skip_aliasing_the_last_block_down_is_no_skip() -> None:
     assert torch.equal(middle, skip)
 
 
-def test_without_it_the_network_is_the_ordinary_one() -> None:
+def test_without_it_the_network_is_the_ordinary_one(stirred) -> None:
     torch.manual_seed(0)
-    ordinary = CONFIG.build().eval()
+    ordinary = stirred(CONFIG.build().eval())
     aliased = replace(CONFIG, skip_aliasing=True).build().eval()
     aliased.load_state_dict(ordinary.state_dict())
     assert (ordinary(*inputs()) - aliased(*inputs())).abs().max() > 1e-4
@@ -37,13 +37,21 @@ def test_without_it_the_network_is_the_ordinary_one() -> None:
 
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["latent", "timestep", "prompt"])
 @pytest.mark.parametrize("in_time", [False, True])
-def test_every_input_is_heard(place: int, in_time: bool) -> None:
+def test_every_input_is_heard(stirred, place: int, in_time: bool) -> None:
     torch.manual_seed(0)
-    unet = replace(CONFIG, prompt_in_time=in_time).build().eval()
+    unet = stirred(replace(CONFIG, prompt_in_time=in_time).build().eval())
     given = list(inputs())
     before = unet(*given)
     given[place] = given[place] + 1
     assert (unet(*given) - before).abs().max() > 1e-4
+
+
+def test_a_fresh_network_predicts_nothing_and_can_learn() -> None:
+    unet = CONFIG.build()
+    predicted = unet(*inputs())
+    assert not predicted.any()
+    (predicted - 1).square().sum().backward()
+    assert unet.last.weight.grad.abs().sum() > 0
 
 
 def test_blocks_are_named_in_order_and_resamplers_are_not_among_them() -> None:

@@ -11,7 +11,7 @@ from xgem.evaluation.findings import auroc, presence
 from xgem.evaluation.judge_training import OPTIMIZATION, targets_of, train_judge, varied
 from xgem.study import FRONTAL, LATERAL
 
-BRIEF = replace(OPTIMIZATION, steps=110, batch_size=16, learning_rate=3e-3, ema=0.9, save_every=110)
+BRIEF = replace(OPTIMIZATION, steps=110, batch_size=16, learning_rate=3e-3, save_every=110)
 
 
 @pytest.mark.parametrize("modality", [FRONTAL, LATERAL])

@@ -24,3 +24,13 @@ def test_vectors_are_normalized_a_dimension() -> None:
 def test_an_unfitted_one_has_the_released_scale() -> None:
     raw = torch.randn(2, 4, 3, 3)
     torch.testing.assert_close(LatentNormalization(4, 2, 1 / 0.18215)(raw), raw * 0.18215)
+
+
+def test_channels_may_be_given_unequal_variance() -> None:
+    torch.manual_seed(0)
+    raw = torch.randn(500, 2, 4, 4) * torch.tensor([1.0, 5.0])[:, None, None]
+    normalization = LatentNormalization(2, 2)
+    normalization.fit(raw, torch.tensor([3.0, 1.0]))
+    std = normalization(raw).std((0, 2, 3))
+    torch.testing.assert_close(std[0] / std[1], torch.tensor(3.0), atol=0.02, rtol=0)
+    torch.testing.assert_close(std.square().mean(), torch.tensor(1.0), atol=0.02, rtol=0)

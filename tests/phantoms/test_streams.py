@@ -3,7 +3,9 @@
 from itertools import product
 
 import numpy as np
+import pytest
 
+from xgem.errors import ConfigError
 from xgem.phantoms.streams import Stream, stream
 
 SEEDS, PARTS = (0, 1, 2, 6, 1000), (0, 1, 7)
@@ -53,3 +55,9 @@ def test_what_a_seed_means_never_changes() -> None:
         "VESSELS": 7794770242263200830,
         "DETAILS": 6189679955820799005,
     }
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_that_would_share_streams_are_refused(seed: int) -> None:
+    with pytest.raises(ConfigError, match="outside 0 to"):
+        stream(seed, Stream.ANATOMY)

@@ -331,3 +331,11 @@ def test_files_are_read_as_the_model_was_trained(small_model: Model, tmp_path: P
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"model\.json"):
         XGeM.from_pretrained(tmp_path)
+
+
+def test_without_the_demonstration_model_it_says_how_to_get_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xgem.sampling.pipeline.bundled_model", lambda: tmp_path / "none")
+    with pytest.raises(CheckpointError, match="xgem train tiny"):
+        XGeM.from_pretrained()

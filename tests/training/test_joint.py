@@ -52,10 +52,10 @@ def test_every_set_of_outputs_trains_couplings_and_environments_alone(
 @torch.no_grad()
 @pytest.mark.parametrize(("mode", "heard"), [(CouplingMode.CROSS, True), (CouplingMode.OWN, False)])
 def test_cross_hears_the_partner_and_own_cannot(
-    small_config: ModelConfig, encoded: Encoded, mode: CouplingMode, heard: bool
+    small_config: ModelConfig, encoded: Encoded, stirred, mode: CouplingMode, heard: bool
 ) -> None:
     torch.manual_seed(0)
-    model = build_model(replace(small_config, coupling_mode=mode))
+    model = stirred(build_model(replace(small_config, coupling_mode=mode)))
     stage = Joint(CONFIG, model, encoded, encoded, 0)
     for component in stage.trained.values():
         for parameter in component.parameters():

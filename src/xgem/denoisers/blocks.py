@@ -28,6 +28,16 @@ def sinusoids(timestep: Float[Tensor, " batch"], width: int) -> Float[Tensor, "b
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 
+def zero(module: nn.Module) -> nn.Module:
+    """Set all parameters to zero: a branch that adds nothing until it has learned.
+
+    Source: Dhariwal & Nichol 2021, whose networks Stable Diffusion and the release follow.
+    """
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+    return module
+
+
 class TimeEmbedding(nn.Module):
     """Timestep -> the vector that every residual block hears."""
 
@@ -52,7 +62,7 @@ class ResidualBlock(nn.Module):
         self.map_in = self.mapping(inputs, outputs)
         self.time = nn.Linear(embedding, outputs)
         self.norm_out = nn.GroupNorm(groups, outputs)
-        self.map_out = self.mapping(outputs, outputs)
+        self.map_out = zero(self.mapping(outputs, outputs))
         self.skip = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
     @staticmethod
@@ -145,7 +155,7 @@ class SpatialTransformer(nn.Module):
         self.cross_attention = Attention(channels, context, heads)
         self.gate = nn.Linear(channels, 8 * channels)
         self.feed_forward = nn.Linear(4 * channels, channels)
-        self.proj_out = nn.Conv2d(channels, channels, 1)
+        self.proj_out = zero(nn.Conv2d(channels, channels, 1))
 
     def forward(self, features: Features, context: Context) -> Features:
         tokens = self.proj_in(self.norm(features)).flatten(2).transpose(1, 2)

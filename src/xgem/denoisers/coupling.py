@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from xgem.denoisers.blocks import Features, SpatialTransformer
-from xgem.denoisers.unet import Couple, UNet, zero
+from xgem.denoisers.blocks import Features, SpatialTransformer, zero
+from xgem.denoisers.unet import Couple, UNet
 from xgem.study import Modality
 
 
@@ -63,9 +63,7 @@ class Coupling(nn.Module):
                 layers[name] = LinearCoupling(block.channels, config.width)
             elif block.transformer is not None:
                 heads, groups = denoiser.config.heads, denoiser.config.groups
-                transformer = SpatialTransformer(block.channels, config.width, heads, groups)
-                zero(transformer.proj_out)
-                layers[name] = transformer
+                layers[name] = SpatialTransformer(block.channels, config.width, heads, groups)
         self.layers = nn.ModuleDict(layers)
 
     def bind(self, tokens: Float[Tensor, "batch others environment"]) -> Couple:

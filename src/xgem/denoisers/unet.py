@@ -20,6 +20,7 @@ from xgem.denoisers.blocks import (
     Result,
     SpatialTransformer,
     TimeEmbedding,
+    zero,
 )
 from xgem.errors import ConfigError
 
@@ -163,7 +164,7 @@ class UNet(nn.Module):
                 channels = width
         self.up = nn.ModuleList(up)
         self.norm = nn.GroupNorm(config.groups, channels)
-        self.last = kit.last(channels, None)
+        self.last = zero(kit.last(channels, None))
 
     def blocks(self) -> Iterator[tuple[str, "Block"]]:
         """Name every block but the resamplers and the middle, in the order of the forward pass."""
@@ -204,10 +205,3 @@ class UNet(nn.Module):
                 features = couple(f"up_{index}", features)
         predicted: Tensor = self.last(F.silu(self.norm(features)))
         return predicted
-
-
-def zero(module: nn.Module) -> nn.Module:
-    """Set all parameters to zero, so that the module adds nothing until it has learned."""
-    for parameter in module.parameters():
-        nn.init.zeros_(parameter)
-    return module

@@ -47,7 +47,8 @@ def correlation(
 
     def standard(values: Numbers) -> Float[np.ndarray, "studies targets"]:
         spread = values.std(axis=0)
-        return (values - values.mean(axis=0)) / np.where(spread > 0, spread, np.nan)
+        centered: np.ndarray = values - values.mean(axis=0)
+        return centered / np.where(spread > 0, spread, np.nan)
 
     return mean((standard(first) * standard(second)).mean(axis=0))
 

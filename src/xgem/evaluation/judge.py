@@ -19,7 +19,6 @@ from xgem.checkpoint import checkpoint_hash, load_into, read_manifest, write_che
 from xgem.data.batches import chunks, collate_images
 from xgem.errors import CheckpointError
 from xgem.evaluation.findings import Target
-from xgem.prompts.image_encoder import ResidualLevel
 from xgem.study import Content, Modality
 
 _COMPONENT = "judge"
@@ -38,16 +37,15 @@ class JudgeConfig:
 
 
 class JudgeNetwork(nn.Module):
-    """Convolutions that know where they are: a side is a place in the picture."""
+    """A residual network that knows where it looks: a side is a place in the picture."""
 
     def __init__(self, config: JudgeConfig) -> None:
         super().__init__()
         first, *_, last = config.channels
-        self.stem = nn.Conv2d(4 + 2, first, 3, padding=1)
+        self.stem = _convolution(4 + 2, first)
         self.levels = nn.ModuleList(
-            ResidualLevel(a, b) for a, b in zip(config.channels, config.channels[1:], strict=False)
+            _Level(a, b) for a, b in zip(config.channels, config.channels[1:], strict=False)
         )
-        self.norm = nn.GroupNorm(8, last)
         # The mean tells what is spread out (a large heart), the maximum what is small (a nodule).
         self.head = nn.Linear(2 * last, len(config.targets))
 
@@ -58,10 +56,34 @@ class JudgeNetwork(nn.Module):
         features = self.stem(torch.cat([pixels, _coordinates(pixels)], 1))
         for level in self.levels:
             features = level(features)
-        features = F.silu(self.norm(features))
         pooled = torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1)
         logits: Tensor = self.head(pooled)
         return logits
+
+
+class _Level(nn.Module):
+    """Halve the resolution, then refine."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.reduce = _convolution(inputs, outputs, stride=2)
+        self.refine = nn.Sequential(
+            _convolution(outputs, outputs),
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        reduced = self.reduce(features)
+        return F.relu(reduced + self.refine(reduced))
+
+
+def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )
 
 
 def _coordinates(

@@ -36,6 +36,10 @@ class ImageVaeConfig:
     starts as the lowest frequencies of the patch's cosine transform: sharp from the first step.
     For models of one level with pixel-unshuffle. After Chen et al. 2024 (DC-AE), whose shortcuts
     are fixed. Released: no."""
+    balance: float = 0.0
+    """Of latent channels behind a shortcut: 0 gives all the same variance, 1 lets each keep what it
+    adds to the pixels, so that the denoiser's errors weigh as they are seen. Fine texture then
+    cannot drown the layout."""
     latent_std: float = 1 / 0.18215
     """Of the latents before they are fitted."""
     kl_weight: float = 1e-6
@@ -108,6 +112,14 @@ class ImageVae(nn.Module):
             patches = patches + self.shortcut.out_of(raw)
         pixels = F.pixel_shuffle(patches, self.config.unshuffle)
         return (pixels[:, :1] + 1) / 2
+
+    def fit_normalization(self, raw: Float[Tensor, "studies c h w"]) -> None:
+        """Fit the normalization to latents of the autoencoder's own scale."""
+        wanted = None
+        if self.shortcut is not None:
+            seen = raw.std((0, 2, 3)) * self.shortcut.out_of.weight.flatten(2).norm(dim=(0, 2))
+            wanted = seen**self.config.balance
+        self.normalization.fit(raw, wanted)
 
     def decode(
         self, latents: Float[Tensor, "batch c h w"], generator: torch.Generator | None = None

@@ -19,11 +19,25 @@ class LatentNormalization(nn.Module):
         self.register_buffer("std", torch.full(shape, std))
 
     @torch.no_grad()
-    def fit(self, latents: Float[Tensor, "studies *latent"]) -> None:
-        """Set the statistics from the latents of the training studies."""
+    def fit(
+        self,
+        latents: Float[Tensor, "studies *latent"],
+        wanted: Float[Tensor, " channels"] | None = None,
+    ) -> None:
+        """Set the statistics from the latents of the training studies.
+
+        Args:
+            latents: In the autoencoder's own scale.
+            wanted: Standard deviation of each channel afterwards, relative to the others; the mean
+                square becomes 1. Equal where None.
+        """
+        if wanted is None:
+            wanted = torch.ones(latents.shape[1])
+        wanted = wanted / wanted.square().mean().sqrt()
         others = tuple(axis for axis in range(latents.ndim) if axis != 1)
         self.mean.copy_(latents.float().mean(others).view_as(self.mean))
-        self.std.copy_(latents.float().std(others).clamp_min(1e-4).view_as(self.std))
+        std = latents.float().std(others).clamp_min(1e-4) / wanted
+        self.std.copy_(std.view_as(self.std))
 
     def forward(self, raw: Float[Tensor, "batch *latent"]) -> Float[Tensor, "batch *latent"]:
         return (raw - self.mean) / self.std

@@ -159,6 +159,10 @@ class ReportVae(nn.Module):
         normalized: Tensor = self.normalization(self.encode(ids)[0])
         return normalized
 
+    def fit_normalization(self, raw: Float[Tensor, "studies latent"]) -> None:
+        """Fit the normalization to latents of the autoencoder's own scale."""
+        self.normalization.fit(raw)
+
     def _memory(self, raw: Float[Tensor, "batch latent"]) -> Any:
         """Fill a key-value cache: each chunk of the memory is key and value of its layer."""
         from transformers import DynamicCache

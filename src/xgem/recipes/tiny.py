@@ -51,15 +51,15 @@ def tiny() -> Recipe:
                 optimization=replace(_optimization(1000, 64, 2e-3), precision="fp32"),
             ),
             DenoisingConfig(
-                modality=FRONTAL, optimization=_optimization(1800, 64, 8e-4), weighting="min_snr"
+                modality=FRONTAL, optimization=_optimization(1500, 64, 8e-4), weighting="min_snr"
             ),
             DenoisingConfig(
-                modality=LATERAL, optimization=_optimization(1300, 64, 8e-4), weighting="min_snr"
+                modality=LATERAL, optimization=_optimization(1100, 64, 8e-4), weighting="min_snr"
             ),
             DenoisingConfig(
-                modality=REPORT, optimization=_optimization(2000, 256, 1e-3), weighting="min_snr"
+                modality=REPORT, optimization=_optimization(1500, 256, 1e-3), weighting="min_snr"
             ),
-            JointConfig(optimization=_optimization(400, 64, 1e-3)),
+            JointConfig(optimization=_optimization(200, 64, 1e-3)),
         ),
     )
 
@@ -123,6 +123,7 @@ def _model() -> ModelConfig:
                 block_channels=(64,),
                 latent_channels=8,
                 shortcut=True,
+                balance=0.5,
                 middle_attention=False,
                 latent_std=1.0,
                 kl_weight=1e-4 / 8192,

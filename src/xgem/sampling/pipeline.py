@@ -12,7 +12,7 @@ import torch
 
 from xgem.checkpoint import checkpoint_hash, load_into, read_manifest
 from xgem.diffusion.defaults import SamplingDefaults, SolverName
-from xgem.errors import InputError, TaskError
+from xgem.errors import CheckpointError, InputError, TaskError
 from xgem.model import Model, ModelConfig, build_model
 from xgem.sampling.context import PromptReader, Vectors
 from xgem.sampling.plan import Joint, Stage, plan_stages, resolve_task
@@ -52,6 +52,11 @@ class XGeM:
             CheckpointError: the folder is incomplete, changed, newer than this xgem, or a pickle.
         """
         folder = Path(path) if path is not None else bundled_model()
+        if path is None and not folder.is_dir():
+            raise CheckpointError(
+                "this copy of xgem comes without its demonstration model; train it with "
+                "`xgem train tiny` (hours on two cores) and name its folder, xgem-tiny/model"
+            )
         manifest = read_manifest(folder)
         model = build_model(ModelConfig.from_json(manifest.config))
         for name, module in model.components.items():

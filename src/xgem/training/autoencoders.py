@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
 
@@ -32,6 +33,25 @@ class AutoencoderStageConfig:
         return f"{self.stage}-{self.part}"
 
 
+@runtime_checkable
+class Trainable(Autoencoder, Protocol):
+    """What training asks of an autoencoder besides."""
+
+    def encode(
+        self, batch: Tensor
+    ) -> tuple[Float[Tensor, "batch *latent"], Float[Tensor, "batch *latent"]]:
+        """Return mean and log variance of the posterior, in the autoencoder's own scale."""
+        ...
+
+    def loss(
+        self, batch: Tensor, progress: float, rng: torch.Generator
+    ) -> Mapping[str, Tensor]: ...
+
+    def fit_normalization(self, raw: Float[Tensor, "batch *latent"]) -> None:
+        """Make what ``to_latent`` gives of mean 0 and variance 1, from raw means."""
+        ...
+
+
 class AutoencoderStage:
     """Trains one autoencoder on all modalities that share it."""
 
@@ -53,8 +73,9 @@ class AutoencoderStage:
         ]
 
     @property
-    def autoencoder(self) -> Autoencoder:
-        autoencoder: Autoencoder = self.model.parts[self.served[0]].autoencoder
+    def autoencoder(self) -> Trainable:
+        autoencoder = self.model.parts[self.served[0]].autoencoder
+        assert isinstance(autoencoder, Trainable)
         return autoencoder
 
     def _contents(self, studies: Studies, batch: Sequence[int]) -> list[Content]:
@@ -94,7 +115,7 @@ class AutoencoderStage:
             contents = self._contents(self.train, chunk)
             if contents:
                 raw.append(autoencoder.encode(autoencoder.collate(contents))[0])
-        autoencoder.normalization.fit(torch.cat(raw))
+        autoencoder.fit_normalization(torch.cat(raw))
 
     @cached_property
     def stored(self) -> list[str]:
