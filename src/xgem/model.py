@@ -15,9 +15,9 @@ from xgem.denoisers.coupling import Coupling, CouplingConfig, CouplingMode
 from xgem.denoisers.environment import Environment, EnvironmentConfig
 from xgem.denoisers.image_unet import ImageUNetConfig
 from xgem.denoisers.report_unet import ReportUNetConfig
-from xgem.denoisers.unet import UNet
+from xgem.denoisers.unet import Couple, UNet
 from xgem.diffusion.defaults import SamplingDefaults
-from xgem.diffusion.process import Process
+from xgem.diffusion.process import Prediction, Process, alpha_bar, precondition
 from xgem.errors import CheckpointError
 from xgem.latents.image_vae import ImageVaeConfig
 from xgem.latents.report_vae import ReportVaeConfig
@@ -48,6 +48,11 @@ class Autoencoder(Protocol):
     @property
     def latent_shape(self) -> tuple[int, ...]: ...
 
+    @property
+    def spread(self) -> Float[Tensor, "*channels"]:
+        """Standard deviation of each channel of a normalized latent, broadcastable to it."""
+        ...
+
     def collate(self, contents: Sequence[Content]) -> Tensor: ...
 
     def to_latent(self, batch: Tensor) -> Float[Tensor, "batch *latent"]:
@@ -71,6 +76,33 @@ class ModalityParts:
     denoiser: UNet
     environment: Environment | None
     coupling: Coupling | None
+    process: Process
+
+    @cached_property
+    def levels(self) -> Float[Tensor, " timesteps"]:
+        """Signal level of every timestep."""
+        return alpha_bar(self.process.schedule)
+
+    def predict(
+        self,
+        noisy: Float[Tensor, "batch *latent"],
+        timestep: Float[Tensor, " batch"],
+        prompt: Float[Tensor, "batch tokens width"],
+        couple: Couple | None = None,
+    ) -> Float[Tensor, "batch *latent"]:
+        """Predict noise or velocity, as the process says.
+
+        A velocity network is preconditioned for the spread of the latents; where that is 1, as in
+        the release, this is the plain network.
+        """
+        predicted: Tensor
+        if self.process.prediction is Prediction.NOISE:
+            predicted = self.denoiser(noisy, timestep, prompt, couple)
+            return predicted
+        level = self.levels.to(noisy.device)[timestep.long()]
+        into, around, out = precondition(level, self.autoencoder.spread)
+        predicted = self.denoiser(into * noisy, timestep, prompt, couple)
+        return around * noisy + out * predicted
 
     def environment_vector(
         self, noisy: Float[Tensor, "batch *latent"], timestep: Float[Tensor, " batch"]
@@ -188,6 +220,7 @@ class Model(nn.Module):
             denoiser=component(f"{name}_denoiser"),
             environment=component(f"{name}_environment"),
             coupling=component(f"{name}_coupling"),
+            process=self.config.process,
         )
 
     @property

@@ -18,6 +18,7 @@ from xgem.diffusion.process import (
     clean_from,
     loss_weight,
     noise_from,
+    precondition,
     target,
     velocity,
 )
@@ -174,3 +175,29 @@ def test_values_outside_their_range_are_refused(wrong: dict[str, float]) -> None
 
 def test_a_process_is_the_published_one_unless_told_otherwise() -> None:
     assert Process() == Process(schedule=LINEAR, prediction=Prediction.NOISE)
+
+
+def test_without_a_spread_preconditioning_changes_nothing() -> None:
+    levels = alpha_bar(ScheduleConfig(kind="cosine"))[[0, 500, 999]]
+    into, around, out = precondition(levels, torch.ones(2, 1, 1))
+    torch.testing.assert_close(into, torch.ones(3, 2, 1, 1))
+    torch.testing.assert_close(around, torch.zeros(3, 2, 1, 1))
+    torch.testing.assert_close(out, torch.ones(3, 2, 1, 1))
+
+
+def test_preconditioning_is_the_best_linear_guess_and_its_error() -> None:
+    rng = torch.Generator().manual_seed(0)
+    spread = torch.tensor([2.5, 0.3], dtype=torch.float64)
+    clean = spread * torch.randn(200_000, 2, generator=rng, dtype=torch.float64)
+    noise = torch.randn(200_000, 2, generator=rng, dtype=torch.float64)
+    for level in torch.tensor([0.02, 0.5, 0.98], dtype=torch.float64):
+        at = level.expand(len(clean))
+        noisy, wanted = add_noise(clean, noise, at), velocity(clean, noise, at)
+        into, around, out = precondition(level[None], spread)
+        left = (wanted - around * noisy) / out  # what the network has to say
+        torch.testing.assert_close(
+            (into * noisy).var(0), torch.ones_like(spread), atol=0.02, rtol=0
+        )
+        torch.testing.assert_close(left.var(0), torch.ones_like(spread), atol=0.02, rtol=0)
+        linear = (left * noisy).mean(0)
+        torch.testing.assert_close(linear, torch.zeros_like(spread), atol=0.02, rtol=0)

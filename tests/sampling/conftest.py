@@ -51,15 +51,13 @@ class FakeAutoencoder(nn.Module):
     def __init__(self, latent_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.latent_shape = latent_shape
+        self.spread = torch.ones([1] * len(latent_shape))
 
     def collate(self, contents: Sequence[Content]) -> Tensor:
         return torch.stack([numbers(content) for content in contents])
 
     def to_latent(self, batch: Tensor) -> Tensor:
         return batch[:, : int(np.prod(self.latent_shape))].view(-1, *self.latent_shape)
-
-    def loss(self, batch: Tensor, progress: float, rng: torch.Generator) -> dict[str, Tensor]:
-        return {}
 
     def decode(self, latents: Tensor, generator: torch.Generator | None = None) -> list[Content]:
         if latents.ndim == 2:
@@ -146,7 +144,9 @@ class FakeModel(Model):
                 "coupling": FakeCoupling(shape) if coupled else None,
             }
             self.components[modality.name] = nn.ModuleDict({k: v for k, v in parts.items() if v})
-            self.parts[modality] = ModalityParts(modality=modality, **parts)
+            self.parts[modality] = ModalityParts(
+                modality=modality, process=self.config.process, **parts
+            )
 
 
 @pytest.fixture(scope="session")

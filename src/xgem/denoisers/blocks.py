@@ -54,10 +54,17 @@ class TimeEmbedding(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """norm, SiLU, map; + time; norm, SiLU, map; + input. The map is a 3 x 3 convolution."""
+    """norm, SiLU, map; + time; norm, SiLU, map; + input. The map is a 3 x 3 convolution.
 
-    def __init__(self, inputs: int, outputs: int, embedding: int, groups: int) -> None:
+    With ``scale`` the time also scales each channel after the second norm (Perez et al. 2018;
+    Dhariwal & Nichol 2021): what a channel adds can rise and fall with the noise level.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, embedding: int, groups: int, scale: bool = False
+    ) -> None:
         super().__init__()
+        self.scale = zero(nn.Linear(embedding, outputs)) if scale else None
         self.norm_in = nn.GroupNorm(groups, inputs)
         self.map_in = self.mapping(inputs, outputs)
         self.time = nn.Linear(embedding, outputs)
@@ -72,7 +79,10 @@ class ResidualBlock(nn.Module):
     def forward(self, features: Features, embedding: Embedding) -> Result:
         hidden = self.map_in(F.silu(self.norm_in(features)))
         hidden = hidden + self.time(F.silu(embedding))[:, :, None, None]
-        hidden = self.map_out(F.silu(self.norm_out(hidden)))
+        hidden = self.norm_out(hidden)
+        if self.scale is not None:
+            hidden = hidden * (1 + self.scale(F.silu(embedding))[:, :, None, None])
+        hidden = self.map_out(F.silu(hidden))
         result: Tensor = self.skip(features) + hidden
         return result
 
@@ -80,8 +90,10 @@ class ResidualBlock(nn.Module):
 class FlatResidualBlock(ResidualBlock):
     """The same on channels x slots as one vector: the map is a full linear layer (1 x 1)."""
 
-    def __init__(self, inputs: int, outputs: int, embedding: int, groups: int, slots: int) -> None:
-        super().__init__(inputs * slots, outputs * slots, embedding, groups)
+    def __init__(
+        self, inputs: int, outputs: int, embedding: int, groups: int, scale: bool, slots: int
+    ) -> None:
+        super().__init__(inputs * slots, outputs * slots, embedding, groups, scale)
         self.slots = slots
 
     @staticmethod

@@ -21,7 +21,7 @@ class ImageUNetConfig(UNetConfig):
 
     def kit(self) -> "ImageKit":
         embedding = 4 * self.model_channels
-        return ImageKit(self.latent_channels, self.patch, embedding, self.groups)
+        return ImageKit(self.latent_channels, self.patch, embedding, self.groups, self.time_scale)
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,13 @@ class ImageKit:
     patch: int
     embedding: int
     groups: int
+    time_scale: bool
 
     def stem(self, channels: int) -> nn.Module:
         return PatchIn(self.latent_channels * self.patch**2, channels, self.patch)
 
     def residual(self, inputs: int, outputs: int) -> nn.Module:
-        return ResidualBlock(inputs, outputs, self.embedding, self.groups)
+        return ResidualBlock(inputs, outputs, self.embedding, self.groups, self.time_scale)
 
     def down(self, channels: int) -> nn.Module:
         return nn.Conv2d(channels, channels, 3, stride=2, padding=1)

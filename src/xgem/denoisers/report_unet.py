@@ -21,7 +21,7 @@ class ReportUNetConfig(UNetConfig):
 
     def kit(self) -> "ReportKit":
         embedding = 4 * self.model_channels
-        return ReportKit(self.latent, self.slots, embedding, self.groups)
+        return ReportKit(self.latent, self.slots, embedding, self.groups, self.time_scale)
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,15 @@ class ReportKit:
     slots: int
     embedding: int
     groups: int
+    time_scale: bool
 
     def stem(self, channels: int) -> nn.Module:
         return VectorIn(self.latent, channels, self.slots)
 
     def residual(self, inputs: int, outputs: int) -> nn.Module:
-        return FlatResidualBlock(inputs, outputs, self.embedding, self.groups, self.slots)
+        return FlatResidualBlock(
+            inputs, outputs, self.embedding, self.groups, self.time_scale, self.slots
+        )
 
     def down(self, channels: int) -> nn.Module:
         return FlatLinear(channels, channels, self.slots)

@@ -64,6 +64,8 @@ class UNetConfig:
     prompt_in_time: bool = False
     """Add a projection of the mean context to the time embedding, so that every block hears the
     prompt, those without attention too. Released: no."""
+    time_scale: bool = False
+    """Let the time embedding scale channels besides shifting them. Released: no."""
     skip_aliasing: bool = False
     """Quirk of the release: the first block on the way up receives the middle's output twice, and
     the last block on the way down is no skip. On for released weights only."""

@@ -194,6 +194,32 @@ def loss_weight(
     return capped / alpha_bar if prediction is Prediction.NOISE else capped
 
 
+def precondition(
+    alpha_bar: Float[Tensor, "#batch"], spread: Float[Tensor, "*latent"]
+) -> tuple[
+    Float[Tensor, "batch *latent"], Float[Tensor, "batch *latent"], Float[Tensor, "batch *latent"]
+]:
+    """Scales (into, around, out) that keep a velocity network at unit variance.
+
+    For latents whose channels have the standard deviations ``spread``, the velocity is
+    around * noisy + out * network(into * noisy): ``around * noisy`` is its best linear guess,
+    ``out`` the standard deviation of what that guess leaves open. A spread of 1 gives 1, 0, 1.
+
+    Args:
+        alpha_bar: levels, each in (0, 1].
+        spread: broadcasts against a latent without its batch axis.
+
+    Source: Karras et al. 2022, section 5 and appendix B.6, worked out for velocity.
+    """
+    level = alpha_bar.view(-1, *[1] * spread.ndim).to(torch.float64)
+    variance = spread.to(torch.float64).square()[None]
+    total = level * variance + 1 - level
+    around = (level * (1 - level)).sqrt() * (1 - variance) / total
+    scales = total.rsqrt(), around, (variance / total).sqrt()
+    into, around, out = (scale.to(spread.dtype) for scale in scales)
+    return into, around, out
+
+
 def _coefficients(alpha_bar: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
     """sqrt(alpha_bar) and sqrt(1 - alpha_bar), with axes and dtype to multiply ``like``."""
     level = alpha_bar.reshape(-1, *(1 for _ in range(like.ndim - 1)))

@@ -113,6 +113,11 @@ class ImageVae(nn.Module):
         pixels = F.pixel_shuffle(patches, self.config.unshuffle)
         return (pixels[:, :1] + 1) / 2
 
+    @property
+    def spread(self) -> Float[Tensor, "*channels"]:
+        """Standard deviation of each channel of a normalized latent, broadcastable to it."""
+        return self.normalization.spread
+
     def fit_normalization(self, raw: Float[Tensor, "studies c h w"]) -> None:
         """Fit the normalization to latents of the autoencoder's own scale."""
         wanted = None

@@ -10,6 +10,8 @@ class LatentNormalization(nn.Module):
 
     mean: Tensor
     std: Tensor
+    spread: Tensor
+    """Standard deviation of each channel of normalized latents."""
 
     def __init__(self, channels: int, trailing_axes: int, std: float = 1.0) -> None:
         """Make statistics of ``channels`` values that broadcast over ``trailing_axes``."""
@@ -17,6 +19,7 @@ class LatentNormalization(nn.Module):
         shape = (channels, *(1,) * trailing_axes)
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("std", torch.full(shape, std))
+        self.register_buffer("spread", torch.ones(shape))
 
     @torch.no_grad()
     def fit(
@@ -38,6 +41,7 @@ class LatentNormalization(nn.Module):
         self.mean.copy_(latents.float().mean(others).view_as(self.mean))
         std = latents.float().std(others).clamp_min(1e-4) / wanted
         self.std.copy_(std.view_as(self.std))
+        self.spread.copy_(wanted.view_as(self.spread))
 
     def forward(self, raw: Float[Tensor, "batch *latent"]) -> Float[Tensor, "batch *latent"]:
         return (raw - self.mean) / self.std

@@ -159,6 +159,11 @@ class ReportVae(nn.Module):
         normalized: Tensor = self.normalization(self.encode(ids)[0])
         return normalized
 
+    @property
+    def spread(self) -> Float[Tensor, "*channels"]:
+        """Standard deviation of each channel of a normalized latent, broadcastable to it."""
+        return self.normalization.spread
+
     def fit_normalization(self, raw: Float[Tensor, "studies latent"]) -> None:
         """Fit the normalization to latents of the autoencoder's own scale."""
         self.normalization.fit(raw)

@@ -27,6 +27,8 @@ WIDTH = 128
 EMPHASIZED = (
     "left", "right", "bilateral", "both", "upper", "middle", "mid", "lower", "basal", "apical",
     "small", "moderate", "large", "mild", "severe", "no", "without",
+    "cardiomegaly", "enlarged", "effusion", "effusions", "pneumothorax", "consolidation", "edema",
+    "nodule", "pacemaker", "central", "line", "catheter",
 )  # fmt: skip
 """Words that decide what a report says, though they are few of its tokens."""
 
@@ -48,18 +50,18 @@ def tiny() -> Recipe:
             AutoencoderStageConfig(
                 part="report_vae",
                 # Layers this narrow gain nothing from bf16.
-                optimization=replace(_optimization(1000, 64, 2e-3), precision="fp32"),
+                optimization=replace(_optimization(1200, 64, 2e-3), precision="fp32"),
             ),
             DenoisingConfig(
-                modality=FRONTAL, optimization=_optimization(1500, 64, 8e-4), weighting="min_snr"
+                modality=FRONTAL, optimization=_optimization(3600, 64, 8e-4), weighting="min_snr"
             ),
             DenoisingConfig(
-                modality=LATERAL, optimization=_optimization(1100, 64, 8e-4), weighting="min_snr"
+                modality=LATERAL, optimization=_optimization(2400, 64, 8e-4), weighting="min_snr"
             ),
             DenoisingConfig(
-                modality=REPORT, optimization=_optimization(1500, 256, 1e-3), weighting="min_snr"
+                modality=REPORT, optimization=_optimization(2000, 256, 1e-3), weighting="min_snr"
             ),
-            JointConfig(optimization=_optimization(200, 64, 1e-3)),
+            JointConfig(optimization=_optimization(500, 64, 1e-3)),
         ),
     )
 
@@ -82,13 +84,14 @@ def _model() -> ModelConfig:
         latent_channels=8,
         patch=2,
         model_channels=64,
-        multipliers=(1, 1.5, 2),
+        multipliers=(1, 1.5, 1.875),
         blocks=(2, 2, 1),
         attention=(False, True, False),
         heads=4,
         context=WIDTH,
         groups=8,
         prompt_in_time=True,
+        time_scale=True,
     )
 
     def view(modality: Modality) -> ModalityConfig:

@@ -141,5 +141,5 @@ def _denoise(
     if heard is not None:
         assert parts.coupling is not None
         couple = parts.coupling.bind(heard)
-    predicted: Tensor = parts.denoiser(latent, timestep, prompt, couple)
+    predicted: Tensor = parts.predict(latent, timestep, prompt, couple)
     return predicted

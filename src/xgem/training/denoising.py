@@ -90,8 +90,8 @@ class Denoising:
         timestep = torch.randint(len(self.levels), (len(studies),), generator=rng)
         noise = torch.randn(clean.shape, generator=rng)
         level = self.levels[timestep]
-        denoiser = self.model.parts[modality].denoiser
-        predicted = denoiser(add_noise(clean, noise, level), timestep.float(), prompt)
+        noisy = add_noise(clean, noise, level)
+        predicted = self.model.parts[modality].predict(noisy, timestep.float(), prompt)
         weight = loss_weight(
             level, self.config.weighting, self.model.process.prediction, self.config.min_snr_gamma
         )

@@ -123,7 +123,7 @@ class Joint:
                 self.config.drop if inputs else 1.0,
                 rng,
             )
-            predicted = parts.denoiser(noisy[m], timestep.float(), prompt, couple)
+            predicted = parts.predict(noisy[m], timestep.float(), prompt, couple)
             terms[f"noise_{m}"] = denoising_loss(
                 predicted, clean[m], noise[m], level, torch.ones_like(level), self.model.process
             )
