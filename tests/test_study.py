@@ -1,4 +1,5 @@
 import math
+import pickle
 from itertools import combinations
 
 import numpy as np
@@ -40,3 +41,10 @@ def test_a_study_cannot_be_changed_and_lists_what_it_holds() -> None:
     assert study.modalities == (LATERAL, REPORT)
     with pytest.raises(TypeError):
         study.contents[FRONTAL] = "no"  # type: ignore[index]
+
+
+def test_a_study_can_be_sent_to_another_process() -> None:
+    study = Study(
+        id="a", contents={REPORT: "text"}, findings=(Finding(label="Edema"),), synthetic=True
+    )
+    assert pickle.loads(pickle.dumps(study)) == study

@@ -125,6 +125,11 @@ class Study:
     def __post_init__(self) -> None:
         object.__setattr__(self, "contents", MappingProxyType(dict(self.contents)))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # The read-only view of the contents cannot be pickled itself, and pools of workers do so.
+        fields = dict(self.contents), self.findings, self.synthetic
+        return _study, (self.id, *fields)
+
     @property
     def modalities(self) -> tuple[Modality, ...]:
         """What the study holds, in the order of F, L, T and then others by letter."""
@@ -137,3 +142,12 @@ class Study:
             return dict.fromkeys(names, math.nan)
         found = {finding.label for finding in self.findings}
         return {name: float(name in found if name != "No Finding" else not found) for name in names}
+
+
+def _study(
+    id: str,
+    contents: Mapping[Modality, Content],
+    findings: tuple[Finding, ...] | None,
+    synthetic: bool,
+) -> Study:
+    return Study(id=id, contents=contents, findings=findings, synthetic=synthetic)

@@ -41,23 +41,24 @@ class JudgeNetwork(nn.Module):
 
     def __init__(self, config: JudgeConfig) -> None:
         super().__init__()
-        first, *_, last = config.channels
+        first, *deeper = config.channels
         self.stem = _convolution(4 + 2, first)
         self.levels = nn.ModuleList(
             _Level(a, b) for a, b in zip(config.channels, config.channels[1:], strict=False)
         )
-        # The mean tells what is spread out (a large heart), the maximum what is small (a nodule).
-        self.head = nn.Linear(2 * last, len(config.targets))
+        self.head = nn.Linear(deeper[-1] + sum(deeper), len(config.targets))
 
     def forward(
         self, images: Float[Tensor, "batch 1 height width"]
     ) -> Float[Tensor, "batch targets"]:
         pixels = F.pixel_unshuffle(images * 2 - 1, 2)
         features = self.stem(torch.cat([pixels, _coordinates(pixels)], 1))
+        found = []
         for level in self.levels:
             features = level(features)
-        pooled = torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1)
-        logits: Tensor = self.head(pooled)
+            found.append(features.amax((2, 3)))  # what is small, at every scale: a nodule
+        found.append(features.mean((2, 3)))  # what is spread out: a large heart
+        logits: Tensor = self.head(torch.cat(found, 1))
         return logits
 
 

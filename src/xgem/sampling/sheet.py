@@ -169,11 +169,10 @@ def _fitting(
 ) -> Iterator[str]:
     """Yield the words, those wider than ``width`` in pieces."""
     for word in words:
-        piece = word
-        while draw.textlength(piece, font) > width:
-            end = next(
-                n for n in range(len(piece), 0, -1) if draw.textlength(piece[:n], font) <= width
-            )
-            yield piece[:end]
-            piece = piece[end:]
+        piece = ""
+        for letter in word:
+            if piece and draw.textlength(piece + letter, font) > width:
+                yield piece
+                piece = ""
+            piece += letter
         yield piece
