@@ -59,9 +59,7 @@ class Autoencoder(Protocol):
         """Return normalized latents."""
         ...
 
-    def decode(
-        self, latents: Float[Tensor, "batch *latent"], generator: torch.Generator | None = None
-    ) -> list[Content]:
+    def decode(self, latents: Float[Tensor, "batch *latent"]) -> list[Content]:
         """Decode normalized latents."""
         ...
 

@@ -59,7 +59,7 @@ class FakeAutoencoder(nn.Module):
     def to_latent(self, batch: Tensor) -> Tensor:
         return batch[:, : int(np.prod(self.latent_shape))].view(-1, *self.latent_shape)
 
-    def decode(self, latents: Tensor, generator: torch.Generator | None = None) -> list[Content]:
+    def decode(self, latents: Tensor) -> list[Content]:
         if latents.ndim == 2:
             letters = (latents * 2).round().clamp(-2, 2).int() + 2
             return ["".join("abcde"[place] for place in row) for row in letters.tolist()]

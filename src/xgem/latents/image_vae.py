@@ -126,10 +126,8 @@ class ImageVae(nn.Module):
             wanted = seen**self.config.balance
         self.normalization.fit(raw, wanted)
 
-    def decode(
-        self, latents: Float[Tensor, "batch c h w"], generator: torch.Generator | None = None
-    ) -> list[Content]:
-        """Decode normalized latents to radiographs in [0, 1]; ``generator`` is not needed."""
+    def decode(self, latents: Float[Tensor, "batch c h w"]) -> list[Content]:
+        """Decode normalized latents to radiographs in [0, 1]."""
         images = self.reconstruct(self.normalization.inverse(latents)).clamp(0, 1)
         return list(images[:, 0].float().cpu().numpy())
 

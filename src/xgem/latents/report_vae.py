@@ -258,10 +258,8 @@ class ReportVae(nn.Module):
             done |= following == tokens.eos
         return ids
 
-    def decode(
-        self, latents: Float[Tensor, "batch latent"], generator: torch.Generator | None = None
-    ) -> list[Content]:
-        """Write the most likely report of each normalized latent; ``generator`` is not needed."""
+    def decode(self, latents: Float[Tensor, "batch latent"]) -> list[Content]:
+        """Write the most likely report of each normalized latent."""
         return [self.decoder_tokens.decode(row) for row in self.write(latents).cpu()]
 
 

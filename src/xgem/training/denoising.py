@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from xgem.data.batches import batch_indices
-from xgem.diffusion.process import Process, add_noise, alpha_bar, loss_weight, target
+from xgem.diffusion.process import Process, add_noise, loss_weight, target
 from xgem.model import Model
 from xgem.sampling.context import Context
 from xgem.sampling.sampler import sample_latents
@@ -53,7 +53,7 @@ class Denoising:
         self.name = config.name
         self.trained = nn.ModuleDict({f"{name}_denoiser": model.components[f"{name}_denoiser"]})
         self.extra = nn.Module()
-        self.levels = alpha_bar(model.process.schedule)
+        self.levels = model.parts[config.modality].levels
 
     @cached_property
     def stored(self) -> list[str]:
