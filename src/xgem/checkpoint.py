@@ -113,7 +113,11 @@ def writing_model(folder: Path) -> Iterator[None]:
 
 
 def write_component(
-    folder: Path, name: str, tensors: Mapping[str, Tensor], dtype: torch.dtype | None = None
+    folder: Path,
+    name: str,
+    tensors: Mapping[str, Tensor],
+    dtype: torch.dtype | None = None,
+    keep: Collection[str] = (),
 ) -> Component:
     """Write one component's file into ``folder``, where `publish` will find it.
 
@@ -122,14 +126,16 @@ def write_component(
         name: letters, digits, "_", "." and "-".
         tensors: a state dict, or a mapping that makes its tensors as they are asked for.
         dtype: what floating-point tensors are stored in; their own where None.
+        keep: tensors that are stored in their own in any case.
 
     Raises:
         OSError: the disk is full or the place cannot be written.
+        OverflowError: a value does not fit into ``dtype``.
     """
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
         raise ValueError(f"component name {name!r} cannot be a file name")
     path = folder / f"{name}.safetensors"
-    written = write_tensors(path, tensors, dtype)
+    written = write_tensors(path, tensors, dtype, keep)
     return Component(
         file=path.name, sha256=written.sha256, bytes=written.bytes, tensors=written.tensors
     )

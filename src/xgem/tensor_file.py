@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -52,7 +52,10 @@ class WrittenFile:
 
 
 def write_tensors(
-    path: Path, tensors: Mapping[str, Tensor], dtype: torch.dtype | None = None
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    dtype: torch.dtype | None = None,
+    keep: Collection[str] = (),
 ) -> WrittenFile:
     """Write ``tensors`` to a new file, parameters that share memory in full each.
 
@@ -61,8 +64,10 @@ def write_tensors(
         tensors: each is asked for twice, once for its shape and once for its values, so a mapping
             may make them as they are wanted.
         dtype: what floating-point tensors are stored in; their own where None.
+        keep: those that are stored in their own in any case.
 
     Raises:
+        OverflowError: a value does not fit into ``dtype``.
         OSError: the disk is full or the place cannot be written.
 
     Tensors lie in the order of the power of two that divides their size, behind a header of whole
@@ -71,7 +76,9 @@ def write_tensors(
 
     Source: https://github.com/huggingface/safetensors, "Format".
     """
-    planned = {key: _planned(tensor, dtype) for key, tensor in tensors.items()}
+    planned = {
+        key: _planned(tensor, None if key in keep else dtype) for key, tensor in tensors.items()
+    }
     order = sorted(planned, key=lambda key: (-_alignment(planned[key]), key))
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as file:
@@ -111,4 +118,6 @@ def _header(tensors: Mapping[str, Tensor]) -> bytes:
 
 def _bytes(tensor: Tensor, dtype: torch.dtype) -> memoryview:
     plain = tensor.detach().to("cpu", dtype).contiguous().reshape(-1)
+    if dtype == torch.float16 != tensor.dtype and plain.isinf().any() and not tensor.isinf().any():
+        raise OverflowError(f"a tensor holds {tensor.abs().max():g}, too large for 16 bits")
     return memoryview(plain.view(torch.uint8).numpy())

@@ -296,6 +296,7 @@ class ReportVae(nn.Module):
         raw: Float[Tensor, "batch latent"],
         choose: Choose = most_likely,
         longest: int | None = None,
+        marks: MarkIds | None = None,
     ) -> Int[Tensor, "batch tokens"]:
         """Write the report of each latent of the autoencoder's own scale; see `write_ids`."""
         raw = raw.to(self.to_memory.weight.dtype)
@@ -304,9 +305,8 @@ class ReportVae(nn.Module):
         def score(latest: Tensor, written: int) -> Tensor:
             return self._logits(latest, offset, cache, written)[:, -1].float()
 
-        return write_ids(
-            score, choose, len(raw), self.marks, longest or self.config.longest, raw.device
-        )
+        marks, longest = marks or self.marks, longest or self.config.longest
+        return write_ids(score, choose, len(raw), marks, longest, raw.device)
 
     def decode(
         self,

@@ -1,0 +1,173 @@
+"""Published files: pickles of tensors, opened without running code and, if they can be, mapped.
+
+A file is the whole model, or what a stage of the authors' training saved: a denoiser, CLIP, the
+report autoencoder, or one block of an environment encoder. Several files together are read as the
+authors load them, a later one over an earlier.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from xgem.errors import CheckpointError
+
+MAPPED = 2**30
+"""Bytes of tensors after which a mapped file is opened anew: pages that were read count as memory
+of the process until then."""
+
+_ROOTS = {
+    "diffusion_model.": "model.",
+    "model.text_": "clip.",
+    "model.vision_": "clip.",
+    "model.visual_": "clip.",
+    "model.logit_scale": "clip.",
+    "encoder.": "optimus.",
+    "decoder.": "optimus.",
+}
+"""How keys begin that a stage saved, and what is missing before them."""
+_UNNAMED = "model.diffusion_model.unet_image."
+"""Older stages call the one image denoiser that they train so, whichever view it is of."""
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """One file."""
+
+    path: Path
+    view: str | None = None
+    """Which view's denoiser its ``unet_image`` is: "frontal" or "lateral"."""
+
+    @property
+    def mapped(self) -> bool:
+        """Whether it can be mapped; before torch 1.6 files were not zip archives."""
+        return zipfile.is_zipfile(self.path)
+
+    def full_key(self, key: str) -> str:
+        """Complete what a stage left out of a key.
+
+        Raises:
+            CheckpointError: the key is of a view that is not said.
+        """
+        if self.path.stem.startswith("model.model."):  # named after the one block that it holds
+            key = f"{self.path.stem.removeprefix('model.')}.{key}"
+        root = next((root for start, root in _ROOTS.items() if key.startswith(start)), "")
+        full = root + key
+        if not full.startswith(_UNNAMED):
+            return full
+        if self.view is None:
+            raise CheckpointError(
+                f"{self.path} holds a denoiser of one view, but not of which; write "
+                f"frontal={self.path} or lateral={self.path}"
+            )
+        return full.replace("unet_image", f"unet_{self.view}", 1)
+
+
+class PublishedTensors(Mapping[str, Tensor]):
+    """All tensors of some published files by the release's full keys.
+
+    What is read from a mapped file costs memory for a while, at most about 1 GiB; a file that
+    cannot be mapped is held in memory whole.
+    """
+
+    def __init__(self, files: Iterable[PublishedFile]) -> None:
+        """Open the files.
+
+        Raises:
+            CheckpointError: one is absent, damaged, or holds more than tensors.
+        """
+        self._files = tuple(files)
+        self._opened: dict[PublishedFile, dict[str, Tensor]] = {}
+        self._read = 0
+        self._owners = {key: file for file in self._files for key in self._open(file)}
+
+    def __len__(self) -> int:
+        return len(self._owners)
+
+    def __iter__(self) -> Any:
+        return iter(self._owners)
+
+    def __getitem__(self, key: str) -> Tensor:
+        file = self._owners[key]
+        if self._read > MAPPED:
+            self.close()
+        tensor = self._open(file)[key]
+        self._read += tensor.numel() * tensor.itemsize
+        return tensor
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of all tensors, without reading them."""
+        return {key: tuple(self._open(file)[key].shape) for key, file in self._owners.items()}
+
+    def close(self) -> None:
+        """Let go of mapped files; the next tensor opens its file again."""
+        self._opened = {file: held for file, held in self._opened.items() if not file.mapped}
+        self._read = 0
+
+    def _open(self, file: PublishedFile) -> dict[str, Tensor]:
+        if file not in self._opened:
+            self._opened[file] = _load(file)
+        return self._opened[file]
+
+
+def require_room(file: PublishedFile) -> str | None:
+    """Say what memory a file needs that cannot be mapped; None where it needs none worth saying.
+
+    Raises:
+        CheckpointError: there is no such file, or not as much memory.
+    """
+    if not file.path.is_file():
+        raise CheckpointError(f"{file.path} is no file; name the published weights, MedCoDi-M.pt")
+    if file.mapped:
+        return None
+    need, have = file.path.stat().st_size, _available()
+    said = f"{file.path} is in an old format that cannot be mapped: it needs {_gib(need)} of memory"
+    if have is not None and have < need:
+        raise CheckpointError(
+            f"{said}, {_gib(have)} are free; load and save it with torch on a larger machine"
+        )
+    return said
+
+
+def _load(file: PublishedFile) -> dict[str, Tensor]:
+    try:
+        content = torch.load(file.path, map_location="cpu", weights_only=True, mmap=file.mapped)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{file.path} holds more than tensors, or is damaged ({_first(error)}); nothing in it "
+            f"was run; get the published file again"
+        ) from error
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
+        raise CheckpointError(
+            f"{file.path} cannot be read ({_first(error)}); get the published file again"
+        ) from error
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise CheckpointError(
+            f"{file.path} holds no plain list of tensors, expected a state dict; name the "
+            f"published weights, MedCoDi-M.pt, or those of one stage"
+        )
+    return {file.full_key(key): tensor for key, tensor in content.items()}
+
+
+def _first(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def _available() -> int | None:
+    """Bytes of memory that are free or can be freed; None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    sizes = dict(line.split(":") for line in lines)
+    return 1024 * sum(int(sizes[name].split()[0]) for name in ("MemAvailable", "SwapFree"))
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
