@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -83,6 +84,7 @@ def write_tensors(
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as file:
         header = _header({key: planned[key] for key in order})
+        data: Any
         for data in chain([header], (_bytes(tensors[k], planned[k].dtype) for k in order)):
             size += file.write(data)
             digest.update(data)
@@ -116,8 +118,8 @@ def _header(tensors: Mapping[str, Tensor]) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
-def _bytes(tensor: Tensor, dtype: torch.dtype) -> memoryview:
+def _bytes(tensor: Tensor, dtype: torch.dtype) -> Any:
     plain = tensor.detach().to("cpu", dtype).contiguous().reshape(-1)
     if dtype == torch.float16 != tensor.dtype and plain.isinf().any() and not tensor.isinf().any():
         raise OverflowError(f"a tensor holds {tensor.abs().max():g}, too large for 16 bits")
-    return memoryview(plain.view(torch.uint8).numpy())
+    return plain.view(torch.uint8).numpy()

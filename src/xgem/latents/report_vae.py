@@ -332,7 +332,7 @@ class ReportVae(nn.Module):
 def _tokens(vocabulary: str, part: str) -> ReportTokens:
     if not vocabulary:
         raise ConfigError(
-            f"the report {part} has no vocabulary; give its tokenizer.json, or train with a "
-            f"recipe that learns one"
+            f"the report {part} has no vocabulary; give its tokenizer.json, import the published "
+            f"weights again with --tokenizers, or train with a recipe that learns one"
         )
     return ReportTokens(vocabulary)

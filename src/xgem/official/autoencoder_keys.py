@@ -62,17 +62,17 @@ def image_vae_pairs(config: ImageVaeConfig) -> Iterator[Pair]:
         yield f"{ours}.conv_out", f"{theirs}.conv_out"
     for level in range(levels):
         down, up = f"net.encoder.down_blocks.{level}", f"net.decoder.up_blocks.{level}"
-        place = levels - 1 - level
+        place_up = levels - 1 - level
         for layer in range(layers):
             yield from _residual(
                 f"{down}.resnets.{layer}", f"autokl.encoder.down.{level}.block.{layer}"
             )
         for layer in range(layers + 1):
             yield from _residual(
-                f"{up}.resnets.{layer}", f"autokl.decoder.up.{place}.block.{layer}"
+                f"{up}.resnets.{layer}", f"autokl.decoder.up.{place_up}.block.{layer}"
             )
         yield f"{down}.downsamplers.0.conv", f"autokl.encoder.down.{level}.downsample.conv"
-        yield f"{up}.upsamplers.0.conv", f"autokl.decoder.up.{place}.upsample.conv"
+        yield f"{up}.upsamplers.0.conv", f"autokl.decoder.up.{place_up}.upsample.conv"
     yield "net.quant_conv", "autokl.quant_conv"
     yield "net.post_quant_conv", "autokl.post_quant_conv"
 

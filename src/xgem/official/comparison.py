@@ -1,8 +1,9 @@
 """One tensor of ours against one of the release's."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -38,6 +39,11 @@ class Comparison:
     def passed(self) -> bool:
         return (self.relative if self.measure == "relative" else self.absolute) <= self.tolerance
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values; None is an infinite error."""
+        value = {**asdict(self), "passed": self.passed}
+        return {key: None if item == math.inf else item for key, item in value.items()}
+
     def __str__(self) -> str:
         verdict = "ok" if self.passed else "OVER"
         return f"{self.name} {self.absolute:.1e} {self.relative:.1e} {verdict}"
@@ -66,7 +72,7 @@ class Reader(Mapping[str, Tensor]):
         self.read.add(name)
         return self._tensors[name]
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
 
     def __len__(self) -> int:

@@ -68,6 +68,12 @@ _BUFFER = re.compile(
     r"optimus\.decoder\.transformer\.h\.\d+\.attn\.bias"
     r"|clip\.model\.(text|vision)_model\.embeddings\.position_ids"
 )
+_FATES: Mapping[str, Callable[[str], bool]] = {
+    "video": lambda key: _VIDEO.search(key) is not None,
+    "buffers": lambda key: key in SCHEDULE or _BUFFER.fullmatch(key) is not None,
+    "tied": lambda key: key == HEAD,
+    "training": lambda key: key == TEMPERATURE,
+}
 _SHOWN = 20
 Shape = tuple[int, ...]
 
@@ -112,8 +118,7 @@ def map_keys(model: Model, shapes: Mapping[str, Shape]) -> KeyMap:
             missing.append(name)
     placed = {theirs for keys in places.values() for theirs in keys.values()}
     left = [key for key in shapes if key not in placed]
-    dead = {"video": _VIDEO.search, "buffers": _buffer, "tied": _tied, "training": _training}
-    fates = {fate: tuple(filter(is_so, left)) for fate, is_so in dead.items()}
+    fates = {fate: tuple(k for k in left if is_so(k)) for fate, is_so in _FATES.items()}
     known = {key for keys in fates.values() for key in keys}
     _refuse("does not belong to the release", [key for key in left if key not in known])
     _refuse("is missing from a part that is there", lacking)
@@ -177,18 +182,6 @@ def _renamed(component: nn.Module, pairs: list[Pair]) -> Iterator[Pair]:
             prefix, dot, _ = prefix.rpartition(".")
             assert dot, f"no place for {key} in the release"
         yield key, by_prefix[prefix] + key[len(prefix) :]
-
-
-def _buffer(key: str) -> bool:
-    return key in SCHEDULE or _BUFFER.fullmatch(key) is not None
-
-
-def _tied(key: str) -> bool:
-    return key == HEAD
-
-
-def _training(key: str) -> bool:
-    return key == TEMPERATURE
 
 
 def _misshapen(

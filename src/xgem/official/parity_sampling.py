@@ -48,7 +48,8 @@ def _trajectory(model: Model, ddim: Reader, tag: str, eta: float) -> Iterator[tu
     drawn = {m: iter(ddim[f"{tag}.noise_{n}"]) for m, n in names.items() if eta > 0}
 
     def noise(modality: Modality) -> Tensor:
-        return next(drawn[modality])
+        fresh: Tensor = next(drawn[modality])
+        return fresh
 
     settings = replace(model.config.sampling, steps=steps, eta=eta)
     path = list(denoise(model, starts, contexts, settings, noise))

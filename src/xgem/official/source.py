@@ -7,10 +7,9 @@ authors load them, a later one over an earlier.
 
 import pickle
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -89,7 +88,7 @@ class PublishedTensors(Mapping[str, Tensor]):
     def __len__(self) -> int:
         return len(self._owners)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[str]:
         return iter(self._owners)
 
     def __getitem__(self, key: str) -> Tensor:

@@ -2,15 +2,18 @@
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer, normalizers
 
 from xgem.data.report_tokens import BOS, EOS, PAD, ReportTokens
 from xgem.errors import ConfigError
+from xgem.latents.report_vae import ReportVaeConfig
 from xgem.model import ModelConfig
+from xgem.prompts.report_encoder import ReportEncoderConfig
 
 HUB = {
     "clip": "openai/clip-vit-large-patch14",
@@ -40,6 +43,8 @@ class Vocabularies:
             ConfigError: one has not as many tokens as the weights.
         """
         prompt, vae = config.prompt_encoders["report_prompt"], config.autoencoders["report_vae"]
+        assert isinstance(prompt, ReportEncoderConfig)
+        assert isinstance(vae, ReportVaeConfig)
         prompt = replace(prompt, vocabulary=self.clip)
         vae = replace(vae, encoder_vocabulary=self.bert, decoder_vocabulary=self.gpt2)
         for name, text, size in (
@@ -123,7 +128,7 @@ def _clip_list(folder: Path) -> str:
     tokens = [*letters, *(f"{letter}</w>" for letter in letters), *map("".join, merges)]
     tokens += ["<|startoftext|>", "<|endoftext|>"]
     vocabulary = {token: place for place, token in enumerate(tokens)}
-    return _text(CLIPTokenizer(vocab=vocabulary, merges=merges))
+    return _text(CLIPTokenizer, vocabulary, merges)
 
 
 def _bert_list(folder: Path) -> str:
@@ -131,7 +136,7 @@ def _bert_list(folder: Path) -> str:
 
     lines = (folder / "bert-base-cased-vocab.txt").read_text(encoding="utf-8").splitlines()
     vocabulary = {token: place for place, token in enumerate(lines)}
-    return _text(BertTokenizer(vocab=vocabulary, do_lower_case=False))
+    return _text(BertTokenizer, vocabulary, do_lower_case=False)
 
 
 def _gpt2_list(folder: Path) -> str:
@@ -140,12 +145,15 @@ def _gpt2_list(folder: Path) -> str:
     vocabulary = json.loads((folder / "gpt2-vocab.json").read_text(encoding="utf-8"))
     lines = (folder / "gpt2-merges.txt").read_text(encoding="utf-8").split("\n")[1:]
     merges = [tuple(line.split()) for line in lines if line]
-    return _text(GPT2Tokenizer(vocab=vocabulary, merges=merges))
+    return _text(GPT2Tokenizer, vocabulary, merges)
 
 
-def _text(tokenizer: object) -> str:
-    backend: Tokenizer = tokenizer.backend_tokenizer  # type: ignore[attr-defined]
-    return backend.to_str()
+def _text(kind: Any, vocabulary: Mapping[str, int], merges: Any = None, **settings: Any) -> str:
+    """Let one of transformers' tokenizers say itself as ``tokenizer.json``."""
+    if merges is not None:
+        settings["merges"] = merges
+    text: str = kind(vocab=vocabulary, **settings).backend_tokenizer.to_str()
+    return text
 
 
 def _byte_letters() -> list[str]:

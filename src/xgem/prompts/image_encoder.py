@@ -120,6 +120,7 @@ class ClipImageEncoderConfig:
 class ClipImageEncoder(ImageEncoder):
     """CLIP's vision tower (Radford et al. 2021), from transformers."""
 
+    config: ClipImageEncoderConfig
     tower_size = 224
     mean = (0.48145466, 0.4578275, 0.40821073)
     std = (0.26862954, 0.26130258, 0.27577711)

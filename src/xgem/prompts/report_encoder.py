@@ -65,8 +65,8 @@ class ReportEncoder(nn.Module):
     def tokens(self) -> ReportTokens:
         if not self.config.vocabulary:
             raise ConfigError(
-                "the report encoder has no vocabulary; give its tokenizer.json, or train with "
-                "a recipe that learns one"
+                "the report encoder has no vocabulary; give its tokenizer.json, import the "
+                "published weights again with --tokenizers, or train with a recipe that learns one"
             )
         return ReportTokens(self.config.vocabulary)
 
