@@ -26,7 +26,9 @@ Files = dict[str, dict[str, Tensor]]
 JOINTS = ("frontal+lateral", "text+frontal", "text+lateral", "frontal+lateral+text")
 LOSSES = ("frontal+lateral", "text+frontal")
 TAGS = ("frontal_eta0", "text_eta0", "joint_text_frontal_eta0", "frontal_eta1")
-GUIDANCE, STEPS = 7.5, 3
+GUIDANCE = 7.5
+STEPS = 3
+"""They do not divide 1000: four timesteps are visited."""
 
 
 def settings_of(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -98,7 +100,7 @@ def trajectories(
             for a, b in zip(now, after, strict=True)
         ]
         path: dict[str, list[Tensor]] = {n: [] for n in names}
-        for place, index in enumerate(reversed(range(STEPS))):
+        for place, index in enumerate(reversed(range(len(visited)))):
             a, b, sigma = now[index], after[index], sigmas[index]
             doubled = {n: torch.cat([latents[n]] * 2) for n in names}
             t = torch.full((len(context),), visited[index])
@@ -199,7 +201,7 @@ def drawn_inputs(config: dict[str, Any], seed: int) -> Files:
             if n in tag:
                 ddim[f"{tag}.xT_{n}"] = normal(*shapes[n])
                 if tag.endswith("1"):
-                    ddim[f"{tag}.noise_{n}"] = normal(STEPS, *shapes[n])
+                    ddim[f"{tag}.noise_{n}"] = normal(-(-1000 // (1000 // STEPS)), *shapes[n])
     height, width = config["img"]
     halvings = 2 ** (len(config["vae"]["ch_mult"]) - 1)
     latent = (2, config["vae"]["z_channels"], height // halvings, width // halvings)

@@ -23,7 +23,7 @@ COMPONENTS = {
     "lateral_coupling": 243_947_200,
     "report_coupling": 243_947_200,
     "image_vae": 83_653_863,
-    "report_vae": 247_874_304,
+    "report_vae": 241_599_744,
     "image_prompt": 303_966_208,
     "report_prompt": 123_650_304,
 }

@@ -54,30 +54,34 @@ def compare(name: str, ours: Computed, reference: Tensor, tolerance: float) -> C
     if ours.value.shape != reference.shape:
         return Comparison(name, torch.inf, torch.inf, ours.measure, tolerance)
     value, expected = ours.value.detach().double().cpu(), reference.double()
-    error = (value - expected).abs()
-    absolute = float(error.nan_to_num(nan=torch.inf).max()) if error.numel() else 0.0
-    largest = float(expected.abs().max()) if error.numel() else 0.0
+    error = (value - expected).abs().nan_to_num(nan=torch.inf, posinf=torch.inf)
+    absolute, largest = (float(x.max()) if x.numel() else 0.0 for x in (error, expected.abs()))
     relative = absolute / largest if largest else absolute
     return Comparison(name, absolute, relative, ours.measure, tolerance)
 
 
-class Reader(Mapping[str, Tensor]):
+class Reader:
     """Reference tensors that remembers which of them were read as inputs."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         self._tensors = tensors
-        self.read: set[str] = set()
+        self._read: set[str] = set()
 
     def __getitem__(self, name: str) -> Tensor:
-        self.read.add(name)
+        """Read an input."""
+        self._read.add(name)
         return self._tensors[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._tensors
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
 
-    def __len__(self) -> int:
-        return len(self._tensors)
+    def output(self, name: str) -> Tensor:
+        """Look at a tensor without making an input of it."""
+        return self._tensors[name]
 
     def outputs(self) -> list[str]:
         """Names of tensors that were not read as inputs."""
-        return [name for name in self._tensors if name not in self.read]
+        return [name for name in self._tensors if name not in self._read]

@@ -53,5 +53,4 @@ def check(folder: Path) -> Iterator[Comparison]:
                 continue
             ours = computed[output]
             tolerance = reference.tolerance(output, _TOLERANCES[ours.measure])
-            # Reading it as an output is no reading as an input.
-            yield compare(output, ours, reader[output], tolerance)
+            yield compare(output, ours, reader.output(output), tolerance)

@@ -37,7 +37,6 @@ def trajectory_values(model: Model, ddim: Reader) -> Iterator[tuple[str, Compute
 def _trajectory(model: Model, ddim: Reader, tag: str, eta: float) -> Iterator[tuple[str, Computed]]:
     steps = _steps(ddim, tag)
     yield f"{tag}.timesteps", Computed(torch.tensor(ddim_timesteps(steps)), "equal")
-    ddim.read.discard(f"{tag}.timesteps")
     for name, value in _levels(model, steps, eta).items():
         yield f"{tag}.ddim_{name}", Computed(value)
 
@@ -45,11 +44,19 @@ def _trajectory(model: Model, ddim: Reader, tag: str, eta: float) -> Iterator[tu
     unconditional, prompt = ddim[f"{tag}.context_uncond_then_cond"].chunk(2)
     contexts = {modality: Context(prompt, unconditional) for modality in names}
     starts = {modality: ddim[f"{tag}.xT_{name}"] for modality, name in names.items()}
-    drawn = {m: iter(ddim[f"{tag}.noise_{n}"]) for m, n in names.items() if eta > 0}
+    drawn = {m: ddim[f"{tag}.noise_{n}"] for m, n in names.items() if eta > 0}
+
+    for modality, rows in drawn.items():
+        if len(rows) != len(ddim_timesteps(steps)):
+            raise CheckpointError(
+                f"{tag}.noise_{names[modality]} holds {len(rows)} draws, its sampler takes "
+                f"{len(ddim_timesteps(steps))} steps; copy the folder again"
+            )
+    fresh = {modality: iter(rows) for modality, rows in drawn.items()}
 
     def noise(modality: Modality) -> Tensor:
-        fresh: Tensor = next(drawn[modality])
-        return fresh
+        draw: Tensor = next(fresh[modality])
+        return draw
 
     settings = replace(model.config.sampling, steps=steps, eta=eta)
     path = list(denoise(model, starts, contexts, settings, noise))
@@ -61,7 +68,7 @@ def _trajectory(model: Model, ddim: Reader, tag: str, eta: float) -> Iterator[tu
 
 def _steps(ddim: Reader, tag: str) -> int:
     """The number of steps that was asked for, of which these timesteps came."""
-    wanted = ddim[f"{tag}.timesteps"].tolist()
+    wanted = ddim.output(f"{tag}.timesteps").tolist()
     for steps in range(len(wanted), 0, -1):
         if ddim_timesteps(steps) == wanted:
             return steps

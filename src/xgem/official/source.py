@@ -6,6 +6,7 @@ authors load them, a later one over an earlier.
 """
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -136,13 +137,14 @@ def require_room(file: PublishedFile) -> str | None:
 
 def _load(file: PublishedFile) -> dict[str, Tensor]:
     try:
-        content = torch.load(file.path, map_location="cpu", weights_only=True, mmap=file.mapped)
+        with warnings.catch_warnings(action="ignore"):  # of pickles by other programs
+            content = torch.load(file.path, map_location="cpu", weights_only=True, mmap=file.mapped)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{file.path} holds more than tensors, or is damaged ({_first(error)}); nothing in it "
             f"was run; get the published file again"
         ) from error
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
+    except Exception as error:  # whatever a damaged pickle can cause
         raise CheckpointError(
             f"{file.path} cannot be read ({_first(error)}); get the published file again"
         ) from error
