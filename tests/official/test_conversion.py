@@ -270,9 +270,7 @@ def test_a_value_that_does_not_fit_into_fp16_is_told(
     tensors = torch.load(pickled, weights_only=True)
     tensors["autokl.quant_conv.bias"][0] = 1e6
     torch.save(tensors, tmp_path / "large.pt")
-    with pytest.raises(
-        ConfigError, match=r"does not fit into fp16: .* use --precision bf16"
-    ):
+    with pytest.raises(ConfigError, match=r"does not fit into fp16: .* use --precision bf16"):
         importing(tmp_path / "large.pt", precision="fp16")
     assert "model" not in left(tmp_path)
 
