@@ -9,6 +9,7 @@ import torch
 
 from xgem.errors import CheckpointError
 from xgem.official import source
+from xgem.official.mapped_pickle import MappedPickle
 from xgem.official.source import PublishedFile, PublishedTensors, require_room
 
 STATE = {"autokl.quant_conv.bias": torch.arange(8.0), "betas": torch.ones(3)}
@@ -44,17 +45,17 @@ def test_more_than_there_is_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         require_room(PublishedFile(tmp_path / "nowhere.pt"))
 
 
-def test_a_mapped_file_is_opened_anew_after_a_while(
+def test_what_was_read_is_forgotten_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source, "MAPPED", 100)
-    opened = []
-    load = source._load
-    monkeypatch.setattr(source, "_load", lambda file: opened.append(file) or load(file))
+    forgotten = []
+    forget = MappedPickle.forget
+    monkeypatch.setattr(MappedPickle, "forget", lambda self: forgotten.append(1) or forget(self))
     state = {f"autokl.{n}": torch.full((20,), float(n)) for n in range(6)}
     tensors = PublishedTensors([PublishedFile(saved(tmp_path, state))])
     kept = [tensors[f"autokl.{n}"] for n in range(6)]
-    assert len(opened) == 3  # 80 bytes each
+    assert len(forgotten) == 2  # 80 bytes each
     assert [float(tensor[0]) for tensor in kept] == list(range(6))
 
 

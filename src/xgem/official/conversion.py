@@ -90,7 +90,7 @@ def convert(
             if name not in done:
                 done[name] = _write(working, name, model, keys, tensors, dtype_of(precision))
                 _record(working, key, done)
-                tensors.close()
+                tensors.forget()
         progress("converted", len(names), len(names))
         card = _card(hashes, files, keys, tensors, key, doubts)
         (working / _JOURNAL).unlink(missing_ok=True)

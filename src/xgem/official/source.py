@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from xgem.errors import CheckpointError
+from xgem.official.mapped_pickle import MappedPickle
 
 MAPPED = 2**30
-"""Bytes of tensors after which a mapped file is opened anew: pages that were read count as memory
-of the process until then."""
+"""Bytes of mapped tensors after which the memory of what was read is given back."""
 
 _ROOTS = {
     "diffusion_model.": "model.",
@@ -71,8 +71,8 @@ class PublishedFile:
 class PublishedTensors(Mapping[str, Tensor]):
     """All tensors of some published files by the release's full keys.
 
-    What is read from a mapped file costs memory for a while, at most about 1 GiB; a file that
-    cannot be mapped is held in memory whole.
+    They are mapped, and what was read of them counts as memory of the process until about 1 GiB was
+    read; a file that cannot be mapped is held in memory whole.
     """
 
     def __init__(self, files: Iterable[PublishedFile]) -> None:
@@ -81,39 +81,37 @@ class PublishedTensors(Mapping[str, Tensor]):
         Raises:
             CheckpointError: one is absent, damaged, or holds more than tensors.
         """
-        self._files = tuple(files)
-        self._opened: dict[PublishedFile, dict[str, Tensor]] = {}
+        self._tensors: dict[str, tuple[Tensor, MappedPickle | None]] = {}
         self._read = 0
-        self._owners = {key: file for file in self._files for key in self._open(file)}
+        for file in files:
+            mapped, tensors = _open(file)
+            self._tensors |= {file.full_key(k): (tensor, mapped) for k, tensor in tensors.items()}
 
     def __len__(self) -> int:
-        return len(self._owners)
+        return len(self._tensors)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._owners)
+        return iter(self._tensors)
 
     def __getitem__(self, key: str) -> Tensor:
-        file = self._owners[key]
+        tensor, mapped = self._tensors[key]
+        if mapped is None:
+            return tensor
         if self._read > MAPPED:
-            self.close()
-        tensor = self._open(file)[key]
+            self.forget()
         self._read += tensor.numel() * tensor.itemsize
-        return tensor
+        return mapped.tensor(tensor)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Of all tensors, without reading them."""
-        return {key: tuple(self._open(file)[key].shape) for key, file in self._owners.items()}
+        return {key: tuple(tensor.shape) for key, (tensor, _) in self._tensors.items()}
 
-    def close(self) -> None:
-        """Let go of mapped files; the next tensor opens its file again."""
-        self._opened = {file: held for file, held in self._opened.items() if not file.mapped}
+    def forget(self) -> None:
+        """Let the system take back the memory of what was read."""
+        for mapped in {mapped for _, mapped in self._tensors.values() if mapped is not None}:
+            mapped.forget()
         self._read = 0
-
-    def _open(self, file: PublishedFile) -> dict[str, Tensor]:
-        if file not in self._opened:
-            self._opened[file] = _load(file)
-        return self._opened[file]
 
 
 def require_room(file: PublishedFile) -> str | None:
@@ -135,10 +133,16 @@ def require_room(file: PublishedFile) -> str | None:
     return said
 
 
-def _load(file: PublishedFile) -> dict[str, Tensor]:
+def _open(file: PublishedFile) -> tuple[MappedPickle | None, dict[str, Tensor]]:
+    """Its tensors, without values where it is mapped."""
+    mapped = None
     try:
-        with warnings.catch_warnings(action="ignore"):  # of pickles by other programs
-            content = torch.load(file.path, map_location="cpu", weights_only=True, mmap=file.mapped)
+        if file.mapped:
+            mapped = MappedPickle(file.path)
+            content = mapped.structure
+        else:
+            with warnings.catch_warnings(action="ignore"):  # of pickles by other programs
+                content = torch.load(file.path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{file.path} holds more than tensors, or is damaged ({_first(error)}); nothing in it "
@@ -153,7 +157,7 @@ def _load(file: PublishedFile) -> dict[str, Tensor]:
             f"{file.path} holds no plain list of tensors, expected a state dict; name the "
             f"published weights, MedCoDi-M.pt, or those of one stage"
         )
-    return {file.full_key(key): tensor for key, tensor in content.items()}
+    return mapped, content
 
 
 def _first(error: BaseException) -> str:
