@@ -15,7 +15,7 @@ from torch import Tensor
 
 _LINE = 64
 """Bytes of a cache line, and of the largest vector register."""
-_DTYPES = {
+_NAMES = {
     torch.float64: "F64",
     torch.float32: "F32",
     torch.float16: "F16",
@@ -27,6 +27,8 @@ _DTYPES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
+DTYPES = {name: dtype for dtype, name in _NAMES.items()}
+"""What torch calls each dtype of safetensors."""
 
 
 class TensorSpec(BaseModel):
@@ -40,7 +42,7 @@ class TensorSpec(BaseModel):
 
     @classmethod
     def of(cls, tensor: Tensor) -> "TensorSpec":
-        return cls(dtype=_DTYPES[tensor.dtype], shape=tuple(tensor.shape))
+        return cls(dtype=_NAMES[tensor.dtype], shape=tuple(tensor.shape))
 
 
 @dataclass(frozen=True)

@@ -37,11 +37,11 @@ def halves(component: torch.nn.Module) -> set[str]:
 
 
 def test_nothing_is_loaded_before_it_is_needed(folder: Path) -> None:
-    assert loaded(XGeM.from_pretrained(folder).model) == set()
+    assert loaded(XGeM.from_pretrained(folder, offload=False).model) == set()
 
 
 def test_a_task_loads_only_what_it_needs(folder: Path) -> None:
-    xgem = XGeM.from_pretrained(folder)
+    xgem = XGeM.from_pretrained(folder, offload=False)
     xgem.generate(GIVEN, to="F")
     assert loaded(xgem.model) == {"report_prompt", "frontal_denoiser", "image_vae"}
     keys = halves(xgem.model.components["image_vae"])
@@ -50,7 +50,7 @@ def test_a_task_loads_only_what_it_needs(folder: Path) -> None:
 
 
 def test_writing_a_report_needs_no_encoder_of_reports(folder: Path) -> None:
-    xgem = XGeM.from_pretrained(folder)
+    xgem = XGeM.from_pretrained(folder, offload=False)
     xgem.generate(
         Study(id="x", contents={FRONTAL: xgem.generate(GIVEN, to="F")[0].contents[FRONTAL]}), to="T"
     )
@@ -60,7 +60,7 @@ def test_writing_a_report_needs_no_encoder_of_reports(folder: Path) -> None:
 
 
 def test_joint_outputs_load_what_lets_them_hear_each_other(folder: Path) -> None:
-    xgem = XGeM.from_pretrained(folder)
+    xgem = XGeM.from_pretrained(folder, offload=False)
     xgem.generate(GIVEN, to="F+L", coupling_guidance=0.0)
     assert not [name for name in loaded(xgem.model) if "coupling" in name or "environment" in name]
     xgem.generate(GIVEN, to="F+L")
@@ -71,8 +71,24 @@ def test_with_offload_nothing_stays(folder: Path) -> None:
     xgem = XGeM.from_pretrained(folder, offload=True)
     (first,) = xgem.generate(GIVEN)
     assert loaded(xgem.model) == set()
-    (stays,) = XGeM.from_pretrained(folder).generate(GIVEN)
+    (stays,) = XGeM.from_pretrained(folder, offload=False).generate(GIVEN)
     assert (first.contents[FRONTAL] == stays.contents[FRONTAL]).all()
+
+
+def test_only_what_is_mapped_as_it_is_goes_by_itself(
+    folder: Path, small_model: Model, tmp_path: Path
+) -> None:
+    xgem = XGeM.from_pretrained(folder)
+    xgem.generate(GIVEN, to="F")
+    assert loaded(xgem.model) == set()
+    weights = {name: unique_state(part) for name, part in small_model.components.items()}
+    config = small_model.config.to_json()
+    write_checkpoint(tmp_path / "half", weights, config, {}, dtype=torch.float16)
+    widened = XGeM.from_pretrained(tmp_path / "half")
+    widened.generate(GIVEN, to="F")
+    assert "frontal_denoiser" in loaded(widened.model)
+    widened.unload()
+    assert loaded(widened.model) == set()
 
 
 def test_with_offload_denoisers_and_decoders_are_never_there_together(
@@ -92,7 +108,7 @@ def test_with_offload_denoisers_and_decoders_are_never_there_together(
 
 
 def test_unloading_frees_all_and_generating_loads_again(folder: Path) -> None:
-    xgem = XGeM.from_pretrained(folder)
+    xgem = XGeM.from_pretrained(folder, offload=False)
     (first,) = xgem.generate(GIVEN, to="F", seed=4)
     xgem.unload()
     assert loaded(xgem.model) == set()
@@ -101,7 +117,7 @@ def test_unloading_frees_all_and_generating_loads_again(folder: Path) -> None:
 
 
 def test_weights_are_the_file_itself(folder: Path) -> None:
-    xgem = XGeM.from_pretrained(folder)
+    xgem = XGeM.from_pretrained(folder, offload=False)
     denoiser = xgem.model.parts[FRONTAL].denoiser
     with xgem.residence.present(denoiser):
         mapped = [line for line in Path("/proc/self/maps").read_text().splitlines()
@@ -113,7 +129,7 @@ def test_weights_are_the_file_itself(folder: Path) -> None:
 
 def test_half_an_autoencoder_can_be_completed(folder: Path, small_model: Model) -> None:
     model = build_model(small_model.config, weights=False)
-    residence = Residence(model, Source(folder, read_manifest(folder)))
+    residence = Residence(model, Source(folder, read_manifest(folder)), offload=False)
     vae = model.parts[FRONTAL].autoencoder
     with residence.present(Need.decoding(vae)):
         place = next(vae.net.decoder.parameters()).data_ptr()
@@ -149,14 +165,14 @@ def test_a_damaged_file_is_named_when_it_is_needed(folder: Path) -> None:
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    xgem = XGeM.from_pretrained(folder)
+    xgem = XGeM.from_pretrained(folder, offload=False)
     xgem.generate(GIVEN, to="L")
     with pytest.raises(CheckpointError, match=r"frontal_denoiser\.safetensors has changed"):
         xgem.generate(GIVEN, to="F")
 
 
 def test_loaded_weights_can_be_trained(folder: Path) -> None:
-    xgem = XGeM.from_pretrained(folder)
+    xgem = XGeM.from_pretrained(folder, offload=False)
     xgem.generate(GIVEN, to="F")
     denoiser = xgem.model.parts[FRONTAL].denoiser.requires_grad_(True)
     noisy = torch.randn(1, *xgem.model.parts[FRONTAL].autoencoder.latent_shape)

@@ -185,7 +185,7 @@ def generate(
             choices,
             model=model,
             device=device,
-            offload=offload,
+            offload=offload or None,
             earlier=earlier,
             out=out,
             report=progress,

@@ -28,7 +28,7 @@ def complete(
     *,
     model: Path | None,
     device: str,
-    offload: bool,
+    offload: bool | None,
     earlier: Provenance | None,
     out: Path,
     report: Report,

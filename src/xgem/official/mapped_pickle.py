@@ -1,8 +1,9 @@
 """The tensors of a file that `torch.save` wrote, in a read-only memory map.
 
-`torch.load(mmap=True)` maps a file so that its tensors could be written to, for which Linux reserves
-memory: a file larger than memory is refused. Here torch reads the structure alone, and the values are
-mapped so that they can only be read: no memory is reserved, and pages that were read can be dropped.
+`torch.load(mmap=True)` maps a file so that its tensors could be written to, for which Linux
+reserves memory: a file larger than memory is refused. Here torch reads the structure alone, and the
+values are mapped so that they can only be read: no memory is reserved, and pages that were read can
+be dropped.
 """
 
 import mmap

@@ -60,7 +60,7 @@ class XGeM:
         path: str | Path | None = None,
         *,
         device: str | torch.device = "cpu",
-        offload: bool = False,
+        offload: bool | None = None,
     ) -> "XGeM":
         """Open a model folder; None is the bundled demonstration model.
 
@@ -69,7 +69,8 @@ class XGeM:
         Args:
             path: of the folder.
             device: where the networks compute, as torch names it: "cpu", "cuda", "cuda:1".
-            offload: let each part of the model leave the device as soon as its work is done.
+            offload: let each part of the model leave the device as soon as its work is done; if
+                None, those parts that are mapped from their file as they are.
 
         Raises:
             CheckpointError: the folder is incomplete, changed, newer than this xgem, or a pickle;

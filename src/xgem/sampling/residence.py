@@ -2,8 +2,9 @@
 
 A model that is read from a folder begins without weights. A component's weights are mapped from
 its file when it is first needed, in the model's precision; of an autoencoder only the half that
-decodes is. What nobody needs any longer stays, ready for the next generation, or, with ``offload``,
-leaves the device at once.
+decodes is. What nobody needs any longer is let go if it can be mapped again as it is, which costs
+next to nothing. The rest stays, ready for the next generation, or, with ``offload``, leaves the
+device at once.
 """
 
 from collections import Counter
@@ -17,7 +18,10 @@ import torch
 
 from xgem.checkpoint import Manifest, load_into
 from xgem.model import Autoencoder, Model
+from xgem.tensor_file import DTYPES
 from xgem.weights import empty, unique_state
+
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Residence:
         source: Source | None = None,
         device: torch.device | None = None,
         dtype: torch.dtype | None = None,
-        offload: bool = False,
+        offload: bool | None = None,
     ) -> None:
         """Watch over ``model``.
 
@@ -61,7 +65,8 @@ class Residence:
             source: where they lie.
             device: where they are computed with; where they are now, if None.
             dtype: in which they are computed with; as stored where None.
-            offload: let go of each part as soon as nobody needs it.
+            offload: let go of each part as soon as nobody needs it; if None, of those that are
+                mapped from their file as they are.
         """
         self._model, self._source = model, source
         self._device, self._dtype, self._offload = device, dtype, offload
@@ -87,8 +92,18 @@ class Residence:
             yield
         finally:
             self._users.subtract(held)
-            if self._offload:
-                self.release(name for name in held if not self._users[name])
+            idle = [name for name in held if not self._users[name]]
+            self.release(name for name in idle if self._is_to_go(name))
+
+    def _is_to_go(self, name: str) -> bool:
+        if self._offload is not None:
+            return self._offload
+        if self._source is None or (self._device or _CPU).type != "cpu":
+            return False
+        stored = self._source.manifest.components[name].tensors
+        keys = [key for key, _ in self._model.components[name].named_parameters()]
+        # As it is: whatever has not to be widened to the precision of the model.
+        return self._dtype in (None, *(DTYPES[stored[key].dtype] for key in keys[:1]))
 
     def release(self, names: Iterable[str] | None = None) -> None:
         """Let components leave the device, to their file or, if they have none, to the CPU.
