@@ -21,7 +21,7 @@ from xgem.sampling.pipeline import XGeM
 from xgem.sampling.sheet import contact_sheet
 from xgem.study import Content, Finding, Modality, Study, Task
 
-SEED = 1_000_127
+SEED = 1_000_018
 """A phantom of which every part shows something."""
 SAMPLE_SEEDS = range(1, 3)
 DIRECTIONS = (

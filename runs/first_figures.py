@@ -43,9 +43,9 @@ JUDGES = 2_000_000
 JUDGE_STUDIES = 6_000
 VIEWS = (FRONTAL, LATERAL)
 JOINT = {
-    "parallel, coupling guidance 1": {"coupling_guidance": 1.0},
-    "parallel, coupling guidance 2": {"coupling_guidance": 2.0},
-    "parallel, coupling guidance 3": {"coupling_guidance": 3.0},
+    "parallel, coupling guidance 1": {"joint": "parallel", "coupling_guidance": 1.0},
+    "parallel, coupling guidance 2": {"joint": "parallel", "coupling_guidance": 2.0},
+    "parallel, coupling guidance 3": {"joint": "parallel", "coupling_guidance": 3.0},
     "chained": {"joint": "chained"},
 }
 """Ways to generate all three parts of a study from nothing."""

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from xgem.errors import ConfigError
 
 SolverName = Literal["ddim", "dpm++", "unipc"]
 """DDIM (the published sampler), DPM-Solver++ and UniPC (second order: fewer steps)."""
+
+Joint = Literal["parallel", "chained"]
+"""``parallel``: several outputs are denoised together and may hear each other. ``chained``: one
+after the other, each a prompt for the next."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +29,8 @@ class SamplingDefaults:
     trained, 7.5 the release's."""
     coupling_guidance: float = 1.0
     """How closely joint outputs follow each other; 1 is as trained, 0 not at all."""
+    joint: Joint = "parallel"
+    """How several outputs are made."""
     solver: SolverName = "ddim"
     eta: float = 0.0
     """DDIM only: share of fresh noise in every step; the release's demo has 1."""
@@ -35,6 +41,8 @@ class SamplingDefaults:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"{self.steps} sampling steps; use at least 1")
+        if self.joint not in get_args(Joint):
+            raise ConfigError(f"unknown way {self.joint!r} to join outputs; parallel or chained")
         if not 0 <= self.eta <= 1:
             raise ConfigError(f"eta {self.eta} is outside [0, 1]")
         if self.solver != "ddim" and (self.eta or self.spacing == "released"):
