@@ -15,7 +15,7 @@ demo: $(VENV)/.core ## complete a chest study with the bundled model and name th
 	@rm -rf $(DEMO)
 	$(BIN)/xgem generate --report "FINDINGS: Large left pleural effusion. Mild cardiomegaly." \
 		--to F+L --samples 3 --seed 1 --out $(DEMO)
-	@echo "Look at $(DEMO)/sheet.png: three simulated patients with a large left pleural effusion."
+	@echo "Look at $(DEMO)/sheet.png: three simulated patients with an effusion; its side is not always right."
 
 test: $(VENV)/.dev ## pass the whole suite
 	$(BIN)/pytest
