@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from xgem.errors import ConfigError
 
@@ -41,8 +41,6 @@ class SamplingDefaults:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"{self.steps} sampling steps; use at least 1")
-        if self.joint not in get_args(Joint):
-            raise ConfigError(f"unknown way {self.joint!r} to join outputs; parallel or chained")
         if not 0 <= self.eta <= 1:
             raise ConfigError(f"eta {self.eta} is outside [0, 1]")
         if self.solver != "ddim" and (self.eta or self.spacing == "released"):

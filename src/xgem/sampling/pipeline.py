@@ -169,6 +169,7 @@ class XGeM:
 
         Raises:
             TaskError: the task, a weight or a number asks for what cannot be done.
+            ConfigError: there is no such solver.
             InputError: an image has not the model's size.
         """
         study = study if study is not None else Study(id="unconditional")
