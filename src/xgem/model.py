@@ -109,7 +109,7 @@ class ModalityParts:
             predicted = self.denoiser(noisy, timestep, prompt, couple)
             return predicted
         level = self.levels.to(noisy.device)[timestep.long()]
-        into, around, out = precondition(level, self.autoencoder.spread)
+        into, around, out = precondition(level, self.autoencoder.spread.to(noisy.device))
         predicted = self.denoiser(into * noisy, timestep, prompt, couple)
         return around * noisy + out * predicted
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from xgem.checkpoint import read_manifest, write_checkpoint
+from xgem.diffusion.process import Prediction
 from xgem.errors import CheckpointError
 from xgem.model import Model, build_model
 from xgem.sampling.pipeline import XGeM
@@ -178,3 +179,17 @@ def test_loaded_weights_can_be_trained(folder: Path) -> None:
     noisy = torch.randn(1, *xgem.model.parts[FRONTAL].autoencoder.latent_shape)
     denoiser(noisy, torch.tensor([3.0]), torch.randn(1, 1, 16)).sum().backward()
     assert denoiser.last.weight.grad is not None
+
+
+def test_a_velocity_network_finds_the_spread_of_latents_that_nobody_decodes_yet(
+    small_model: Model, tmp_path: Path
+) -> None:
+    assert small_model.process.prediction is Prediction.VELOCITY
+    spread = small_model.parts[FRONTAL].autoencoder.spread
+    spread.copy_(torch.linspace(0.2, 1.5, spread.numel()).view_as(spread))
+    weights = {name: unique_state(part) for name, part in small_model.components.items()}
+    write_checkpoint(tmp_path / "model", weights, small_model.config.to_json(), {})
+    (before,) = XGeM(small_model).generate(GIVEN, to="F")
+    for offload in (False, True):
+        (after,) = XGeM.from_pretrained(tmp_path / "model", offload=offload).generate(GIVEN, to="F")
+        assert (before.contents[FRONTAL] == after.contents[FRONTAL]).all()

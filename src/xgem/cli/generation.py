@@ -102,6 +102,7 @@ def _provenance(
         steps=choices.steps,
         guidance=choices.guidance,
         solver=choices.solver,
+        joint=choices.joint,
         coupling_guidance=choices.coupling_guidance,
     )
     guidance = settings.guidance
@@ -115,7 +116,7 @@ def _provenance(
         steps=settings.steps,
         solver=settings.solver,
         guidance=dict(guidance) if isinstance(guidance, Mapping) else guidance,
-        joint=choices.joint or "parallel",
+        joint=settings.joint,
         coupling=choices.coupling or xgem.model.config.coupling_mode.value,
         coupling_guidance=settings.coupling_guidance,
         preprocessing=xgem.model.preprocessing.describe(),

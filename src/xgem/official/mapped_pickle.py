@@ -41,12 +41,14 @@ class MappedPickle:
         if saved.numel() == 0:
             return torch.empty_like(saved, device="cpu")
         storage = saved.untyped_storage()
+        offset = storage._checkpoint_offset  # where torch found its values in the file
+        assert offset is not None
         with warnings.catch_warnings(action="ignore"):  # that it cannot be written to
             values = torch.frombuffer(
                 self._map,
                 dtype=saved.dtype,
                 count=storage.nbytes() // saved.itemsize,
-                offset=storage._checkpoint_offset,  # type: ignore[attr-defined]
+                offset=offset,
             )
         return values.as_strided(saved.shape, saved.stride(), saved.storage_offset())
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from xgem.checkpoint import checkpoint_hash, load_into, read_manifest
+from xgem.checkpoint import checkpoint_hash, read_manifest
 from xgem.denoisers.coupling import CouplingMode
-from xgem.diffusion.defaults import SamplingDefaults, SolverName
+from xgem.diffusion.defaults import Joint, SamplingDefaults, SolverName
 from xgem.errors import CheckpointError, ConfigError, InputError, TaskError
 from xgem.model import Model, ModelConfig, build_model
 from xgem.precision import dtype_of
 from xgem.sampling.context import Context, PromptReader, Vectors
 from xgem.sampling.noise import generators
-from xgem.sampling.plan import Joint, Listening, Stage, plan_stages, resolve_task
+from xgem.sampling.plan import Listening, Stage, plan_stages, resolve_task
 from xgem.sampling.residence import Need, Residence, Source
 from xgem.sampling.sampler import Latents, networks, new_solver, sample_latents
 from xgem.study import Content, Modality, Study
@@ -86,8 +86,6 @@ class XGeM:
             )
         manifest = read_manifest(folder)
         model = build_model(ModelConfig.from_json(manifest.config), weights=False)
-        load_into(model.whitening, folder, manifest, "whitening")
-        model.whitening.to(device)
         model.eval().requires_grad_(False)
         # CPUs compute in half precision slowly, or not at all.
         widen = model.config.precision == "fp16" and device.type == "cpu"
@@ -131,6 +129,7 @@ class XGeM:
         steps: int | None = None,
         guidance: float | Mapping[str, float] | None = None,
         solver: SolverName | None = None,
+        joint: Joint | None = None,
         coupling_guidance: float | None = None,
     ) -> SamplingDefaults:
         """The settings that `generate` would use: the model's own, except for what is given.
@@ -149,6 +148,8 @@ class XGeM:
         if guidance is not None:
             _require_finite("guidance", guidance)
             settings = replace(settings, guidance=guidance)
+        if joint is not None:
+            settings = replace(settings, joint=joint)
         if coupling_guidance is not None:
             _require_finite("coupling guidance", coupling_guidance)
             settings = replace(settings, coupling_guidance=coupling_guidance)
@@ -166,7 +167,7 @@ class XGeM:
         guidance: float | Mapping[str, float] | None = None,
         weights: Mapping[Modality, float] | None = None,
         solver: SolverName | None = None,
-        joint: Joint = "parallel",
+        joint: Joint | None = None,
         coupling: Listening | None = None,
         coupling_guidance: float | None = None,
         batch_size: int = 8,
@@ -204,16 +205,21 @@ class XGeM:
 
         Raises:
             TaskError: the task, a weight or a number asks for what cannot be done.
+            ConfigError: there is no such solver.
             InputError: an image has not the model's size.
         """
         study = study if study is not None else Study(id="unconditional")
         if samples < 1 or batch_size < 1:
             raise TaskError(f"{samples} samples in batches of {batch_size}; use at least 1 of each")
         task = resolve_task(study.modalities, to, self.model.parts)
-        stages = plan_stages(task, weights, joint)
         settings = self.settings(
-            steps=steps, guidance=guidance, solver=solver, coupling_guidance=coupling_guidance
+            steps=steps,
+            guidance=guidance,
+            solver=solver,
+            joint=joint,
+            coupling_guidance=coupling_guidance,
         )
+        stages = plan_stages(task, weights, settings.joint)
         self._require_prepared(study)
         calls = len(new_solver(self.model, settings).timesteps)
         self.model.eval()

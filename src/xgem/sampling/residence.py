@@ -48,7 +48,11 @@ class Need:
 
 
 class Residence:
-    """Brings parts of one model to its device, and lets them go."""
+    """Brings parts of one model to its device, and lets them go.
+
+    Buffers stay all the time: they are small, and one component asks for those of another, as a
+    velocity network does for the spread of its autoencoder's latents.
+    """
 
     def __init__(
         self,
@@ -67,12 +71,18 @@ class Residence:
             dtype: in which they are computed with; as stored where None.
             offload: let go of each part as soon as nobody needs it; if None, of those that are
                 mapped from their file as they are.
+
+        Raises:
+            CheckpointError: a file with buffers is missing or another's, or damaged as far as that
+                can be seen without reading its weights.
         """
         self._model, self._source = model, source
         self._device, self._dtype, self._offload = device, dtype, offload
         self._names = {id(module): name for name, module in model.components.items()}
         self._users: Counter[str] = Counter()
         self._verified: set[str] = set()
+        for name in () if source is None else self._names.values():
+            self._bring_buffers(name)
 
     @contextmanager
     def present(self, *needs: Any) -> Iterator[None]:
@@ -126,32 +136,39 @@ class Residence:
         if self._source is None:
             if self._device is not None:
                 need.module.to(self._device)
-            return
-        for part in need.module.modules():
+        elif lacking := _lacking(need):
+            self._load(name, lacking)
+            self._verified.add(name)
+
+    def _bring_buffers(self, name: str) -> None:
+        component = self._model.components[name]
+        weights = {key for key, _ in component.named_parameters()}
+        if stored := unique_state(component).keys() - weights:
+            # The hash of a file is taken when its weights are read, if it holds any.
+            self._load(name, sorted(stored), verified=bool(weights))
+        for part in component.modules():
             for key, buffer in part._buffers.items():
                 part._buffers[key] = None if buffer is None else buffer.to(self._device)
-        if keys := _lacking(need):
-            load_into(
-                need.module,
-                self._source.folder,
-                self._source.manifest,
-                name,
-                keys=keys,
-                device=self._device,
-                dtype=self._dtype,
-                verified=name in self._verified,
-            )
-            self._verified.add(name)
+
+    def _load(self, name: str, keys: list[str], verified: bool = False) -> None:
+        assert self._source is not None
+        load_into(
+            self._model.components[name],
+            self._source.folder,
+            self._source.manifest,
+            name,
+            keys=keys,
+            device=self._device,
+            dtype=self._dtype,
+            verified=verified or name in self._verified,
+        )
 
 
 def _lacking(need: Need) -> list[str]:
-    """What must be loaded: parameters without memory and, if there are any, all buffers."""
+    """The parameters that are needed and have no memory yet."""
     prefixes = tuple(f"{part}." for part in need.parts)
-    parameters = {key for key, _ in need.module.named_parameters()}
-    wanted = {
-        key: value
+    return [
+        key
         for key, value in unique_state(need.module).items()
-        if not prefixes or key.startswith(prefixes)
-    }
-    lacking = [key for key, v in wanted.items() if v.is_meta or key not in parameters]
-    return lacking if any(wanted[key].is_meta for key in lacking) else []
+        if value.is_meta and (not prefixes or key.startswith(prefixes))
+    ]
