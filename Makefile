@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check golden bench results
+.PHONY: help demo test check golden bench results ablations kills
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,14 @@ bench: $(VENV)/.dev ## time the main job; one JSON line
 results: $(VENV)/.dev ## regenerate every published table and picture (about fifteen minutes)
 	$(BIN)/python runs/first_figures.py
 	$(BIN)/python runs/contact_sheets.py
+	$(BIN)/python benchmarks/memory_table.py
+
+ablations: $(VENV)/.dev ## train and compare the variants of two ablations (hours; goes on where it stopped)
+	$(BIN)/python runs/multi_prompt_ablation.py
+	$(BIN)/python runs/joint_ablation.py
+
+kills: $(VENV)/.dev ## kill a training run fifty times and see that it takes the same steps
+	$(BIN)/python runs/fifty_kills.py
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' || \

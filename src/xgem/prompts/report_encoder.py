@@ -11,11 +11,12 @@ from torch.nn import functional as F
 
 from xgem.data.report_tokens import ReportTokens
 from xgem.errors import ConfigError
+from xgem.kinds import PromptEncoderKind
 from xgem.study import Content
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportEncoderConfig:
+class ReportEncoderConfig(PromptEncoderKind):
     """CLIP's text tower; the defaults are ViT-L/14's, as published."""
 
     kind: Literal["report_encoder"] = "report_encoder"
@@ -42,6 +43,7 @@ class ReportEncoder(nn.Module):
 
         super().__init__()
         self.config = config
+        end = self.tokens.eos if config.vocabulary else config.vocabulary_size - 1
         self.tower = CLIPTextModelWithProjection(
             CLIPTextConfig(
                 vocab_size=config.vocabulary_size,
@@ -54,7 +56,7 @@ class ReportEncoder(nn.Module):
                 hidden_act="quick_gelu",
                 pad_token_id=0,
                 bos_token_id=1,
-                eos_token_id=2 if config.vocabulary else config.vocabulary_size - 1,
+                eos_token_id=end,
             )
         )
 
