@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from xgem.checkpoint import load_component, read_manifest
 from xgem.data.report_tokens import ReportTokens
 from xgem.data.store import write_store
-from xgem.errors import ConfigError, DivergenceError, StoreError
+from xgem.errors import CheckpointError, ConfigError, DivergenceError, StoreError
 from xgem.model import ModelConfig, build_component
 from xgem.phantoms import simulate
 from xgem.sampling.pipeline import XGeM
@@ -232,3 +232,11 @@ def test_a_step_that_is_not_finite_can_be_taken_again(recipe: Recipe, tmp_path: 
     assert terms == pytest.approx(expected, nan_ok=True)
     with pytest.raises(ConfigError, match="no stage 'joint'; it has shared_space"):
         open_stage(out, "joint")
+
+
+def test_known_weights_that_do_not_fit_leave_nothing_behind(
+    recipe: Recipe, run: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError, match="no weights at"):
+        train(recipe, tmp_path / "new", data=run / "phantoms", init={"all": "/nowhere"})
+    assert not (tmp_path / "new").exists()

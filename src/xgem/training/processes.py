@@ -77,15 +77,23 @@ def gathered(value: Any) -> list[Any]:
 def locked(folder: Path) -> Iterator[None]:
     """Keep other runs out of a folder; a lock goes with its process, however that ends.
 
+    A folder that was made for it, and in which nothing was written, is removed.
+
     Raises:
         ConfigError: another process trains there.
     """
+    fresh, lock = not folder.exists(), folder / ".lock"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as stream:
+    with lock.open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ConfigError(
                 f"another process trains in {folder}; wait for it, or choose another --out"
             ) from error
-        yield
+        try:
+            yield
+        finally:
+            if fresh and list(folder.iterdir()) == [lock]:
+                lock.unlink()
+                folder.rmdir()

@@ -83,9 +83,12 @@ def train(
         halves = _halves(store, recipe)
         recipe = _with_vocabularies(recipe, init, halves[0])
         if place.first:
-            _record(recipe, out, store, store.folder if data is not None else None, init)
+            record = _record(recipe, store, store.folder if data is not None else None, init)
+            _require_same(record, out)
             if init and not (out / INIT).exists():
                 begin(recipe.model, init, out / INIT, recipe.seed, say)
+            if not (out / RUN_FILE).exists():
+                write_json(out / RUN_FILE, {**record, "xgem": version(), "commit": commit()})
         barrier()
         told = progress if place.first else None
         return _train(recipe, out, store, halves, stage, place, told)
@@ -320,10 +323,10 @@ def with_vocabulary(
 
 
 def _record(
-    recipe: Recipe, out: Path, store: Store, data: Path | None, init: Mapping[str, str]
-) -> None:
-    """Write down what this run is, or refuse to go on with something else."""
-    record: dict[str, Any] = {
+    recipe: Recipe, store: Store, data: Path | None, init: Mapping[str, str]
+) -> dict[str, Any]:
+    """Say what a run is."""
+    return {
         "recipe": recipe.to_json(),
         "data": {
             "store": str(data.resolve()) if data else None,
@@ -333,14 +336,15 @@ def _record(
         },
         "init": dict(init),
     }
-    path = out / RUN_FILE
-    if not path.exists():
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(path, {**record, "xgem": version(), "commit": commit()})
+
+
+def _require_same(record: Mapping[str, Any], out: Path) -> None:
+    """Refuse to go on with something else than what a folder was begun with."""
+    if not (out / RUN_FILE).exists():
         return
     known = read_run(out)
     same = {
-        "recipe": Recipe.from_json(known["recipe"]) == recipe,
+        "recipe": Recipe.from_json(known["recipe"]) == Recipe.from_json(record["recipe"]),
         "data": known["data"] == record["data"],
         "init": known.get("init", {}) == record["init"],
     }
@@ -348,5 +352,5 @@ def _record(
         if not agrees:
             raise ConfigError(
                 f"{out} holds a run with another {part}; choose another --out, or go on with "
-                f"the settings in {path}"
+                f"the settings in {out / RUN_FILE}"
             )
