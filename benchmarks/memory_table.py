@@ -66,7 +66,7 @@ class Memory:
     gathered: int
     activations: int
     again: int
-    """Activations where each block is computed again."""
+    """Activations where each block is computed again: what goes into each, and one block's own."""
 
     def total(self, activations: int) -> int:
         """Sum up with one or the other way of keeping activations."""
@@ -84,8 +84,7 @@ def main(
     for stage_config in recipe.stages:
         for devices in DEVICES:
             with FakeTensorMode(allow_non_fake_inputs=True):
-                needed = stage_config.runs(config)
-                memory = measured(stage_config, Model(config, needed), devices)
+                memory = measured(stage_config, Model(config), devices)
             found[f"{stage_config.name} / {devices}"] = vars(memory)
             rows.append([stage_config.name, devices, *described(memory)])
             typer.echo(f"{stage_config.name} {devices}: {rows[-1]}", err=True)
@@ -109,11 +108,18 @@ def with_words(config: ModelConfig) -> ModelConfig:
     )
 
 
+class StillLearner(Learner):
+    """One that moves nothing: fake tensors are nowhere, and cannot be moved."""
+
+    def to(self, *_: Any, **__: Any) -> "StillLearner":
+        return self
+
+
 def measured(config: Any, model: Model, devices: int) -> Memory:
     """Count one stage on one of several devices."""
     stage, batch = loaded(config, model, devices)
     optimization = replace(config.optimization, checkpoint_activations=False)
-    learner = Learner(stage, optimization, HERE)
+    learner = StillLearner(stage, optimization, HERE)
     trained = [p for p in learner.parameters() if p.requires_grad]
     everything = list(learner.parameters())
     blocks = [sum(p.numel() for p in block.parameters()) for block in learner.blocks()]
@@ -122,9 +128,9 @@ def measured(config: Any, model: Model, devices: int) -> Memory:
     share = devices if sharded else 1
     gathered = 4 * (loose + 2 * max(blocks)) if sharded else 0
     count = sum(p.numel() for p in trained)
-    plainly = kept_for_the_way_back(learner, stage, batch, optimization)
+    plainly, largest = kept_for_the_way_back(learner, stage, batch)
     with computed_again(learner, stage, optimization) as other:
-        again = kept_for_the_way_back(other, stage, batch, optimization)
+        again, _ = kept_for_the_way_back(other, stage, batch)
     return Memory(
         weights=4 * sum(p.numel() for p in everything) // share,
         gradients=4 * count // share,
@@ -132,25 +138,30 @@ def measured(config: Any, model: Model, devices: int) -> Memory:
         average=4 * count // share,
         gathered=gathered,
         activations=plainly,
-        again=again,
+        again=again + largest,
     )
 
 
 @contextmanager
-def computed_again(learner: Learner, stage: Stage, optimization: Optimization) -> Iterator[Learner]:
+def computed_again(
+    learner: Learner, stage: Stage[Any], optimization: Optimization
+) -> Iterator[Learner]:
     """The same with checkpointed blocks, which are plain again afterwards."""
     blocks = list(learner.blocks())
-    yield Learner(stage, replace(optimization, checkpoint_activations=True), HERE)
+    yield StillLearner(stage, replace(optimization, checkpoint_activations=True), HERE)
     for block in blocks:
         del block.forward
 
 
-def kept_for_the_way_back(
-    learner: Learner, stage: Stage, batch: Batch, optimization: Optimization
-) -> int:
-    """Bytes of all storages that autograd keeps while the loss runs, without weights."""
+def kept_for_the_way_back(learner: Learner, stage: Stage[Any], batch: Batch) -> tuple[int, int]:
+    """Bytes of all storages that autograd keeps while the loss runs, without weights.
+
+    The second number is what the largest block keeps.
+    """
     weights = {p.untyped_storage()._cdata for p in learner.parameters()}
     seen: dict[int, Tensor] = {}
+    begun: list[int] = []
+    by_block: list[int] = []
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()._cdata
@@ -158,14 +169,26 @@ def kept_for_the_way_back(
             seen[storage] = tensor  # held, so that no other storage takes its place
         return tensor
 
+    def enter(*_: Any) -> None:
+        begun.append(len(seen))
+
+    def leave(*_: Any) -> None:
+        inside = list(seen.values())[begun.pop() :]
+        by_block.append(sum(tensor.untyped_storage().nbytes() for tensor in inside))
+
+    for block in learner.blocks():
+        block._forward_pre_hooks.clear()
+        block._forward_hooks.clear()
+        block.register_forward_pre_hook(enter)
+        block.register_forward_hook(leave)
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     with hooks, torch.autocast("cpu", dtype=torch.bfloat16):
         kept = learner(lambda: scored(stage, batch))
     del kept
-    return sum(tensor.untyped_storage().nbytes() for tensor in seen.values())
+    return sum(tensor.untyped_storage().nbytes() for tensor in seen.values()), max(by_block)
 
 
-def scored(stage: Stage, batch: Batch) -> Any:
+def scored(stage: Stage[Any], batch: Batch) -> Any:
     """The loss; of the shared space the vectors, since which studies pair is not in shapes."""
     if isinstance(stage, SharedSpace):
         assert isinstance(batch, SharedSpaceBatch)
@@ -279,9 +302,11 @@ def page(rows: list[list[Any]]) -> str:
 
 `mimic_256`, gigabytes on each device, at the published batch sizes; fp32 weights, optimizer and
 average, bf16 autocast. One device holds everything; several hold equal parts of weights, gradients,
-AdamW's moments and average (`sharded`, FSDP2), and gather a block at a time. The last two columns
-are with `checkpoint_activations`. Counted by shapes, not measured on GPUs; allocators and libraries
-add to it. Made by `python benchmarks/memory_table.py`.
+AdamW's moments and average (`sharded`, FSDP2), and gather a block at a time. Activations include
+the copies of weights in bf16 that autocast makes. The last two columns are with
+`checkpoint_activations`. Counted by shapes, not measured on GPUs; allocators and libraries add to
+it.
+Made by `python benchmarks/memory_table.py`.
 
 {table(header, rows)}
 
@@ -290,4 +315,6 @@ What does not fit is passed in parts: `accumulate` divides the activations.
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

@@ -34,7 +34,7 @@ def train(
             "of diffusers, transformers or xgem, a run, a hub id, or bundled.",
         ),
     ] = None,
-    set_: Annotated[
+    set: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
@@ -58,7 +58,7 @@ def train(
     torchrun starts several of this command, they train together.
     """
     if resume is not None:
-        if recipe or data or stage or out or init or set_:
+        if recipe or data or stage or out or init or set:
             raise ConfigError("--resume goes on as the run was begun; leave all else out")
         run = resume
     elif recipe is not None:
@@ -70,7 +70,7 @@ def train(
     try:
         with progress_bars() as progress:
             progress("preparing", 0, 0)
-            result = _train(recipe, run, data, stage, init or [], set_ or [], progress)
+            result = _train(recipe, run, data, stage, init or [], set or [], progress)
     except KeyboardInterrupt:
         typer.echo(f"xgem: stopped; go on with: xgem train --resume {run}", err=True)
         raise typer.Exit(STOPPED) from None
