@@ -105,6 +105,7 @@ def test_the_state_is_what_is_trained(small_model: Model) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the compiler's, of itself
 def test_compiled_blocks_give_the_same_loss(small_model: Model, gappy_studies) -> None:
     config = AutoencoderStageConfig(part="image_vae", optimization=OPTIMIZATION)
     losses = []
