@@ -63,6 +63,35 @@ def test_held_out_scores_repeat_and_samples_are_shown(
     assert stage.picture() is not None
 
 
+@pytest.mark.parametrize("mask", range(1, 8))
+@pytest.mark.parametrize("modality", CHEST, ids=str)
+def test_studies_of_any_one_mask_teach_what_they_hold(
+    small_model: Model, encoded: Encoded, modality: Modality, mask: int
+) -> None:
+    held = {m: bool(mask >> bit & 1) for bit, m in enumerate(CHEST)}
+    same = torch.stack([encoded.present[m] == held[m] for m in CHEST]).all(0)
+    only = replace(encoded, present={m: encoded.present[m] & same for m in CHEST})
+    stage = Denoising(
+        DenoisingConfig(modality=modality, optimization=FAST), small_model, only, only, 0
+    )
+    if not held[modality]:
+        with pytest.raises(StoreError, match=f"holds a {modality.name}"):
+            stage.batch(0, ALONE, torch.Generator())
+        return
+    batch = stage.batch(0, ALONE, torch.Generator().manual_seed(0))
+    assert all(same[study] for study in batch.studies)
+    loss = stage.loss(batch, 0.0)["noise"]
+    loss.backward()
+    assert loss.isfinite()
+    others = [m for m in CHEST if m != modality]
+    empty = torch.stack([encoded.empty[m] for m in others]).mean(0)
+    unprompted = [torch.allclose(row[0], empty, atol=1e-6) for row in batch.prompt]
+    if not any(held[m] for m in others):
+        assert all(unprompted)
+    else:
+        assert not all(unprompted)
+
+
 @pytest.mark.parametrize("modality", CHEST, ids=str)
 @torch.no_grad()
 def test_passes_add_up_to_the_batch(

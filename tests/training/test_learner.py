@@ -120,6 +120,15 @@ def test_compiled_blocks_give_the_same_loss(small_model: Model, gappy_studies) -
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
 
 
+def test_what_is_frozen_stays_in_the_mode_of_use(small_model: Model) -> None:
+    stage = Parts(vae=small_model.components["report_vae"])
+    stage.frozen = nn.ModuleDict({"denoiser": small_model.components["frontal_denoiser"]})
+    learner = Learner(stage, OPTIMIZATION, HERE).train()
+    assert stage.trained.training
+    assert not any(module.training for module in stage.frozen.modules())
+    assert not any(module.training for module in learner.eval().modules())
+
+
 def test_full_tensors_are_on_the_cpu() -> None:
     tensors = full({"a": torch.ones(2, requires_grad=True)})
     assert not tensors["a"].requires_grad

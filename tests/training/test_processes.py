@@ -77,29 +77,25 @@ def assert_like(run: Path, expected: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sharded", [False, True], ids=["ddp", "fsdp2"])
-def test_two_processes_take_the_steps_of_one(run: Path, tmp_path: Path, sharded: bool) -> None:
-    out = begun(run, tmp_path / "run", sharded=sharded)
-    assert go_on(out, 2) == [0, 0]
-    assert_like(out, run)
-    for rank in range(2):
-        kinds = json.loads((out / f"kinds-{rank}.json").read_text())
-        assert set(kinds) == set(losses(run))
-        expected = ["DTensor"] if sharded else ["Parameter"]
-        assert all(found == expected for found in kinds.values()), kinds
-    files = list((out / "joint" / "states" / "step-00000002" / "weights").iterdir())
-    assert len(files) == (2 if sharded else 1)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("sharded", [False, True], ids=["ddp", "fsdp2"])
-def test_a_run_of_two_processes_is_gone_on_with_by_one_and_the_other_way(
+def test_two_processes_and_one_take_the_same_steps_in_turn(
     run: Path, tmp_path: Path, sharded: bool
 ) -> None:
+    """Two begin, one goes on from where they were killed, two go on from there to the end."""
     out = begun(run, tmp_path / "run", sharded=sharded)
     assert 9 in go_on(out, 2, "autoencoders-image_vae", "1")
     assert go_on(out, 1, "denoising-lateral", "1") == [9]
     assert go_on(out, 2) == [0, 0]
     assert_like(out, run)
+    for rank in range(2):
+        kinds = json.loads((out / f"kinds-{rank}-of-2.json").read_text())
+        ours = {"shared_space", "denoising-lateral", "denoising-report", "joint"}
+        assert set(kinds) == {*ours, "autoencoders-image_vae"}
+        expected = ["DTensor"] if sharded else ["Parameter"]
+        assert all(found == expected for found in kinds.values()), kinds
+    alone = json.loads((out / "kinds-0-of-1.json").read_text())
+    assert all(found == ["Parameter"] for found in alone.values()), alone
+    files = list((out / "joint" / "states" / "step-00000002" / "weights").iterdir())
+    assert len(files) == (2 if sharded else 1)
 
 
 def test_alone_there_is_nothing_to_join() -> None:

@@ -110,6 +110,21 @@ def test_a_vocabulary_that_came_with_weights_is_kept(small_config: ModelConfig) 
     assert ours.decoder_vocabulary == tokens.json
 
 
+def test_a_recipe_without_a_vocabulary_says_where_one_comes_from(
+    recipe: Recipe, run: Path, tmp_path: Path
+) -> None:
+    parts = recipe.model.prompt_encoders
+    wordless = {**parts, "report_prompt": replace(parts["report_prompt"], vocabulary="")}
+    model = replace(recipe.model, prompt_encoders=wordless)
+    with pytest.raises(ConfigError, match=r"no vocabulary for report_prompt; .*vocabulary_size="):
+        train(
+            replace(recipe, model=model, vocabulary_size=0),
+            tmp_path / "run",
+            data=run / "phantoms",
+        )
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_resolved_recipe_is_stored_and_gone_on_with(recipe: Recipe, run: Path) -> None:
     stored = Recipe.from_json(read_run(run)["recipe"])
     assert stored.stages == recipe.stages

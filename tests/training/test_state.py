@@ -1,3 +1,4 @@
+import resource
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,22 @@ def test_a_full_disk_leaves_the_previous_state_whole(tmp_path: Path, monkeypatch
     found = latest_state(tmp_path)
     assert found is not None
     assert found[1]["step"] == 1
+
+
+def test_a_write_that_the_system_refuses_does_too(tmp_path: Path) -> None:
+    """Not a stand-in: files may not grow beyond 64 KiB for a moment, and the writer finds out."""
+    save_state(tmp_path, 1, groups(1.0), {})
+    large = {**groups(2.0), "average": {"a": torch.zeros(1 << 18)}}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
+    try:
+        with pytest.raises(OutputError, match=r"cannot save .*step-00000002: .*--resume"):
+            save_state(tmp_path, 2, large, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+    save_state(tmp_path, 2, large, {})
+    assert latest_state(tmp_path)[1]["step"] == 2
 
 
 @pytest.mark.parametrize("harm", ["change", "cut", "remove", "seal"])

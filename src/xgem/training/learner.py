@@ -57,6 +57,12 @@ class Learner(nn.Module):
     def forward(self, work: Callable[[], T]) -> T:
         return work()
 
+    def train(self, mode: bool = True) -> "Learner":
+        """Set the mode of what is trained; what is frozen stays in that of use."""
+        super().train(mode)
+        self.frozen.eval()
+        return self
+
     def _shard(self, place: Place) -> None:
         mesh = init_device_mesh(place.device.type, (place.split.world,))
         for block in self.blocks():

@@ -290,6 +290,7 @@ def _with_vocabularies(recipe: Recipe, init: Mapping[str, str], studies: Studies
     model, known = with_known_vocabularies(recipe.model, init)
     recipe = replace(recipe, model=model)
     if not recipe.vocabulary_size:
+        _require_vocabularies(recipe)
         return recipe
     texts = [
         content
@@ -301,17 +302,30 @@ def _with_vocabularies(recipe: Recipe, init: Mapping[str, str], studies: Studies
     return replace(recipe, model=with_vocabulary(recipe.model, tokens, known))
 
 
+def _require_vocabularies(recipe: Recipe) -> None:
+    parts: dict[str, Any] = {**recipe.model.prompt_encoders, **recipe.model.autoencoders}
+    lacking = [name for name, part in parts.items() if not all(_vocabularies(part).values())]
+    if lacking:
+        raise ConfigError(
+            f"recipe {recipe.name} has no vocabulary for {', '.join(lacking)}; begin with known "
+            f"weights, which bring theirs (--init prompt_encoders=..., report_encoder=..., "
+            f"report_decoder=...), or learn one (--set vocabulary_size=8000)"
+        )
+
+
+def _vocabularies(part: Any) -> dict[str, str]:
+    """Return the vocabularies of a part by field; empty where it has none yet."""
+    fields = (name for name in part.__dataclass_fields__ if name.endswith("vocabulary"))
+    return {name: getattr(part, name) for name in fields}
+
+
 def with_vocabulary(
     config: ModelConfig, tokens: ReportTokens, known: Collection[str] = ()
 ) -> ModelConfig:
     """Give every part that reads or writes text the same vocabulary, but for ``known`` ones."""
 
     def changed(name: str, part: Any) -> Any:
-        names = [
-            field
-            for field in part.__dataclass_fields__
-            if field.endswith("vocabulary") and f"{name}.{field}" not in known
-        ]
+        names = [field for field in _vocabularies(part) if f"{name}.{field}" not in known]
         sizes = {f"{field}_size": len(tokens) for field in names}
         return replace(part, **dict.fromkeys(names, tokens.json), **sizes)
 
