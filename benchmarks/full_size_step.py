@@ -1,6 +1,7 @@
 """One optimizer step of every stage at the published width, in 24 GiB, on a CPU.
 
     python benchmarks/full_size_step.py [--out build/full-size] [--stage NAME] [--threads 1]
+        [--recipe mimic_256]
 
 `mimic_256` as it is published, 5.1 billion parameters, on eight phantoms of 256 px with two
 studies a batch. What makes it fit, and is not how one should train: weights, optimizer and average
@@ -8,7 +9,8 @@ in bf16 (small updates are lost), activations computed again on the way back. Ea
 processes of its own, through the same `train` as everything else: one step, stopped hard; resumed
 for a second step; the finished weights are stored. In the end the model is exported, and one
 frontal view is generated from a report with it. Stopped at any moment, the same call goes on.
-Prints one JSON line with the peak memory and time of each part.
+Prints one JSON line with the peak memory and time of each part. Another --recipe goes the same way,
+to try the script in a minute (micro).
 """
 
 import json
@@ -35,28 +37,31 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("build/full-size"),
     stage: Annotated[str | None, typer.Option(help="Only this one.")] = None,
     threads: Annotated[int, typer.Option(min=1)] = 1,
+    recipe: Annotated[str, typer.Option(help="What to train.")] = "mimic_256",
     inside: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run every part in a process of its own."""
     if inside is not None:
-        typer.echo(json.dumps(INSIDE[inside.partition(":")[0]](out, inside.partition(":")[2])))
+        work, _, part = inside.partition(":")
+        typer.echo(json.dumps(INSIDE[work](recipe, out, part)))
         return
     parts = ["prepare"]
     for name in (stage,) if stage else STAGES:
-        parts += [f"train:{part}" for part in parts_of(name)]
+        parts += [f"train:{part}" for part in parts_of(name, recipe)]
     if stage is None:
         parts += ["export", "generate"]
     measured: dict[str, Any] = {}
     for part in parts:
-        measured[part] = alone(out, part, threads)
+        measured[part] = alone(recipe, out, part, threads)
         typer.echo(f"{part}: {measured[part]}", err=True)
-    facts = {"machine": f"{os.cpu_count()} cores", "threads": threads, "parts": measured}
+    machine = {"machine": f"{os.cpu_count()} cores", "threads": threads}
+    facts = {"recipe": recipe, **machine, "parts": measured}
     typer.echo(json.dumps({**facts, "xgem": version(), "commit": commit()}))
 
 
-def alone(out: Path, part: str, threads: int) -> dict[str, Any]:
+def alone(recipe: str, out: Path, part: str, threads: int) -> dict[str, Any]:
     """Run a part in a process of its own; a stage that stops after its first step goes on."""
-    call = [sys.executable, __file__, "--out", str(out), "--inside", part]
+    call = [sys.executable, __file__, "--recipe", recipe, "--out", str(out), "--inside", part]
     started = time.monotonic()
     lives = 0
     while True:
@@ -79,23 +84,23 @@ STOPPED = 9
 """Exit code of a process that ends hard after a step, as if it were killed."""
 
 
-def parts_of(stage: str) -> list[str]:
+def parts_of(stage: str, recipe: str) -> list[str]:
     """Names of the stages' parts: "denoising-frontal"."""
-    from xgem.recipes.mimic_256 import mimic_256
+    from xgem.recipes import recipe_named
 
-    return [config.name for config in mimic_256().stages if config.stage == stage]
+    return [config.name for config in recipe_named(recipe).stages if config.stage == stage]
 
 
-def full_size(out: Path) -> Any:
-    """`mimic_256` for two steps, in little memory, with words for its text parts."""
+def brief_recipe(name: str, out: Path) -> Any:
+    """A recipe for two steps, in little memory, with words for its text parts."""
     from xgem.data.report_tokens import ReportTokens
     from xgem.data.store import Store
-    from xgem.recipes.mimic_256 import mimic_256
+    from xgem.recipes import recipe_named
 
     store = Store(out / "phantoms")
     reports = [str(c) for s in store for c in s.contents.values() if isinstance(c, str)]
     words = ReportTokens.learn(reports, 600).json
-    recipe = mimic_256()
+    recipe = recipe_named(name)
 
     def worded(part: Any) -> Any:
         """Fewer words than the published rows of the embeddings, which stay."""
@@ -110,6 +115,7 @@ def full_size(out: Path) -> Any:
             save_every=1,
             keep=1,
             warmup=0.0,
+            precision="bf16",
             states="bf16",
             checkpoint_activations=True,
         )
@@ -118,8 +124,9 @@ def full_size(out: Path) -> Any:
     model = recipe.model
     return replace(
         recipe,
-        name="mimic_256 full size",
+        name=f"{name}, two steps",
         held_out=HELD_OUT,
+        vocabulary_size=0,
         stages=tuple(brief(stage) for stage in recipe.stages),
         model=replace(
             model,
@@ -130,13 +137,13 @@ def full_size(out: Path) -> Any:
     )
 
 
-def prepare(out: Path, _: str) -> dict[str, Any]:
+def prepare(recipe: str, out: Path, _: str) -> dict[str, Any]:
     """Simulate the studies."""
     from xgem.data.store import write_store
     from xgem.phantoms import simulate
-    from xgem.recipes.mimic_256 import mimic_256
+    from xgem.recipes import recipe_named
 
-    preprocessing = asdict(mimic_256().model.preprocessing)
+    preprocessing = asdict(recipe_named(recipe).model.preprocessing)
     write_store(
         out / "phantoms",
         partial(simulate, size=preprocessing["size"]),
@@ -147,12 +154,12 @@ def prepare(out: Path, _: str) -> dict[str, Any]:
     return peak()
 
 
-def train(out: Path, part: str) -> dict[str, Any]:
+def train(name: str, out: Path, part: str) -> dict[str, Any]:
     """Train one part of a stage; the first life ends hard after its first step."""
     from xgem.training import run as runs
     from xgem.training.loop import Training
 
-    recipe = full_size(out)
+    recipe = brief_recipe(name, out)
     kind = next(stage.stage for stage in recipe.stages if stage.name == part)
     note = Training._note
     steps: list[dict[str, Any]] = []
@@ -176,20 +183,20 @@ def train(out: Path, part: str) -> dict[str, Any]:
     return {"steps": steps, **peak()}
 
 
-def export(out: Path, _: str) -> dict[str, Any]:
+def export(name: str, out: Path, _: str) -> dict[str, Any]:
     """Gather all components into one model."""
     from xgem.data.store import Store
     from xgem.training.export import export as write
     from xgem.training.weights import RunWeights
 
-    recipe = full_size(out)
+    recipe = brief_recipe(name, out)
     weights = RunWeights(out / "run", recipe.model, recipe.stages, recipe.seed)
     folder = write(weights, recipe, Store(out / "phantoms"))
     size = sum(file.stat().st_size for file in folder.iterdir())
     return {"gigabytes": round(size / 1e9, 2), **peak()}
 
 
-def generate(out: Path, _: str) -> dict[str, Any]:
+def generate(name: str, out: Path, _: str) -> dict[str, Any]:
     """Load what one task needs, in bf16, and do it."""
     import numpy as np
     import torch
@@ -211,7 +218,7 @@ def generate(out: Path, _: str) -> dict[str, Any]:
         (made,) = XGeM(model).generate(given, to="F", steps=2)
     image = made.contents[FRONTAL]
     assert isinstance(image, np.ndarray)
-    assert image.shape == (256, 256)
+    assert image.shape == (config.preprocessing.size,) * 2
     return {"mean": round(float(image.mean()), 3), **peak()}
 
 
@@ -221,7 +228,7 @@ def peak() -> dict[str, Any]:
     return {"peak GiB": round(used / 2**30, 2)}
 
 
-INSIDE: dict[str, Callable[[Path, str], dict[str, Any]]] = {
+INSIDE: dict[str, Callable[[str, Path, str], dict[str, Any]]] = {
     "prepare": prepare,
     "train": train,
     "export": export,

@@ -19,7 +19,7 @@ from xgem.evaluation.judge_training import train_judge
 from xgem.phantoms import simulate
 from xgem.recipes.micro import micro
 from xgem.study import FRONTAL, LATERAL, REPORT, Modality, Study
-from xgem.training.recipe import Recipe
+from xgem.training.recipe import Recipe, StageConfig
 from xgem.training.run import train
 
 Report = Callable[[str, int, int], None]
@@ -28,13 +28,16 @@ HELD_OUT = 1_000_000
 JUDGES = 2_000_000
 """Seed of the first phantom that the judges learn from."""
 JUDGE_STUDIES = 3_000
+BASE = {"shared_space": 400, "autoencoders-image_vae": 1500, "autoencoders-report_vae": 800}
+"""Steps of what all seeds and variants build on."""
 VIEWS = (FRONTAL, LATERAL)
 
 
-def phantom_store(out: Path, report: Report) -> Store:
+def phantom_store(out: Path, shorten: int, report: Report) -> Store:
     """The studies that every run of an ablation learns from."""
     recipe = micro()
-    return phantoms(out / "phantoms", range(recipe.data.studies), report)
+    count = max(2 * recipe.held_out, recipe.data.studies // shorten)
+    return phantoms(out / "phantoms", range(count), report)
 
 
 def phantoms(folder: Path, seeds: range, report: Report) -> Store:
@@ -51,13 +54,13 @@ def phantoms(folder: Path, seeds: range, report: Report) -> Store:
     )
 
 
-def judges_in(out: Path, report: Report) -> dict[Modality, Judge]:
+def judges_in(out: Path, shorten: int, report: Report) -> dict[Modality, Judge]:
     """A judge a view, trained first where it is not there yet."""
     found = {}
     for view in VIEWS:
         place = out / "judge" / view.name
         if not place.exists():
-            seeds = range(JUDGES, JUDGES + JUDGE_STUDIES)
+            seeds = range(JUDGES, JUDGES + JUDGE_STUDIES // shorten)
             store = phantoms(out / "judge-phantoms", seeds, report)
             train_judge(store, view, progress=report).save(place)
         found[view] = Judge.load(place)
@@ -70,12 +73,12 @@ def held_out(count: int) -> list[Study]:
     return [simulate(seed, size) for seed in range(HELD_OUT, HELD_OUT + count)]
 
 
-def base_run(out: Path, seed: int, report: Report) -> Path:
-    """Prompt encoders and autoencoders of one seed, on which all variants build."""
+def base_run(out: Path, shorten: int, report: Report) -> Path:
+    """Prompt encoders and autoencoders, trained once: all seeds and variants build on them."""
     whole = micro()
-    stages = tuple(s for s in whole.stages if not s.encoded)
-    recipe = replace(whole, name="micro base", seed=seed, stages=stages)
-    run = out / f"seed-{seed}" / "base"
+    stages = tuple(stage for stage in whole.stages if not stage.encoded)
+    recipe = with_steps(replace(whole, name="micro base", stages=stages), BASE, shorten)
+    run = out / "base"
     if not (run / "model").exists():
         train(recipe, run, data=out / "phantoms", progress=report)
     return run
@@ -126,23 +129,21 @@ def seconds_of(run: Path) -> float:
     return total
 
 
-def with_steps(recipe: Recipe, steps: dict[str, int]) -> Recipe:
-    """Give stages other numbers of steps, by name."""
-    return replace(
-        recipe,
-        stages=tuple(
-            replace(
-                stage,
-                optimization=replace(
-                    stage.optimization,
-                    steps=steps[stage.name],
-                    save_every=max(50, steps[stage.name] // 3),
-                    ema=0.99,
-                ),
-            )
-            for stage in recipe.stages
-        ),
-    )
+def with_steps(recipe: Recipe, steps: dict[str, int], shorten: int) -> Recipe:
+    """Give stages other numbers of steps, by name, and let denoisers compute in bf16."""
+
+    def changed(stage: StageConfig) -> StageConfig:
+        count = max(4, steps[stage.name] // shorten)
+        optimization = replace(
+            stage.optimization,
+            steps=count,
+            save_every=max(50, count // 3),
+            ema=0.995,
+            precision="bf16" if stage.encoded else "fp32",
+        )
+        return replace(stage, optimization=optimization)
+
+    return replace(recipe, stages=tuple(changed(stage) for stage in recipe.stages))
 
 
 def write_results(folder: Path, name: str, results: dict[str, object], page: str) -> None:

@@ -35,7 +35,7 @@ from xgem.study import FRONTAL, LATERAL, REPORT, Modality, Study
 from xgem.training.run import train
 from xgem.version import commit, version
 
-STEPS = {"joint": 600}
+STEPS = {"joint": 400}
 WAYS = ("independent", "OWN", "CROSS", "environment as prompt", "chained")
 GUIDANCE = (1.0, 2.0, 3.0)
 PAIRS = ("F with L", "T with F", "T with L")
@@ -53,8 +53,8 @@ def main(
     """Train, generate, compare."""
     seconds = 0.0
     with progress_bars() as report:
-        ablation.phantom_store(out, report)
-        judges = ablation.judges_in(out, report)
+        ablation.phantom_store(out, shorten, report)
+        judges = ablation.judges_in(out, shorten, report)
         made: dict[str, list[Made]] = {"true studies": []}
         truth = parts_of(ablation.held_out(count), judges)
         for seed in range(seeds):
@@ -63,9 +63,7 @@ def main(
                 run = way_run(out, seed, way, shorten, report)
                 seconds += ablation.seconds_of(run) if (run / "joint").exists() else 0.0
                 for guidance in GUIDANCE if (run / "joint").exists() else (1.0,):
-                    name = (
-                        f"{way}, guidance {guidance:g}" if len(GUIDANCE) and guidance != 1 else way
-                    )
+                    name = way if guidance == 1 else f"{way}, guidance {guidance:g}"
                     place = run / f"made-{way.replace(' ', '-')}-{guidance:g}-{count}.npz"
                     found = ablation.kept(
                         place,
@@ -95,8 +93,7 @@ def way_run(out: Path, seed: int, way: str, shorten: int, report: Report) -> Pat
         return denoisers
     whole = micro()
     stages = tuple(stage for stage in whole.stages if stage.stage == "joint")
-    steps = {stage: count // shorten for stage, count in STEPS.items()}
-    recipe = ablation.with_steps(replace(whole, seed=seed, stages=stages), steps)
+    recipe = ablation.with_steps(replace(whole, seed=seed, stages=stages), STEPS, shorten)
     recipe = replace(recipe, name=f"micro {way}", model=coupled(recipe.model, way))
     run = out / f"seed-{seed}" / f"joint-{way.replace(' ', '-')}"
     if not (run / "model").exists():

@@ -3,8 +3,9 @@
     python runs/multi_prompt_ablation.py [--seeds 5] [--count 200] [--out build/ablation]
         [--docs docs/results]
 
-Three ways to train the same denoisers on the same prompts and latents: a step hears one prompt, all
-prompts (their mean), or any subset of them (Multi-Prompt Training). Each is then asked for every
+Three ways to train the same denoisers on the same prompts and latents (of encoders that are trained
+once, more than `micro` trains them): a step hears one prompt, all prompts (their mean), or any
+subset of them (Multi-Prompt Training). Each is then asked for every
 output from every set of inputs. Agreement with the truth of the phantoms: AUROC of a judge's logits
 for radiographs, macro F1 of the named findings for reports. Intervals are over seeds and studies
 (hierarchical bootstrap). Stopped at any moment, the same call goes on. Writes multi_prompt.json,
@@ -33,7 +34,7 @@ from xgem.training.run import train
 from xgem.version import commit, version
 
 VARIANTS = {"single prompt": "one", "mean only": "all", "multi-prompt": "subsets"}
-STEPS = {"denoising-frontal": 1500, "denoising-lateral": 1500, "denoising-report": 1500}
+STEPS = {"denoising-frontal": 1200, "denoising-lateral": 1200, "denoising-report": 1200}
 DIRECTIONS = {
     "one input": ("F->L", "F->T", "L->F", "L->T", "T->F", "T->L"),
     "two inputs": ("F+L->T", "F+T->L", "L+T->F"),
@@ -52,8 +53,8 @@ def main(
 ) -> None:
     """Train, score, compare."""
     with progress_bars() as report:
-        ablation.phantom_store(out, report)
-        judges = ablation.judges_in(out, report)
+        ablation.phantom_store(out, shorten, report)
+        judges = ablation.judges_in(out, shorten, report)
         studies = ablation.held_out(count)
         scores: dict[str, list[Scores]] = {name: [] for name in VARIANTS}
         seconds = 0.0
@@ -80,11 +81,10 @@ def main(
 
 def variant_run(out: Path, seed: int, name: str, shorten: int, report: Report) -> Path:
     """Denoisers of one seed that were trained in one way."""
-    base = ablation.base_run(out, seed, report)
+    base = ablation.base_run(out, shorten, report)
     whole = micro()
     stages = tuple(s for s in whole.stages if s.stage == "denoising")
-    steps = {stage: count // shorten for stage, count in STEPS.items()}
-    recipe = ablation.with_steps(replace(whole, seed=seed, stages=stages), steps)
+    recipe = ablation.with_steps(replace(whole, seed=seed, stages=stages), STEPS, shorten)
     hearing = VARIANTS[name]
     recipe = replace(
         recipe,
