@@ -42,8 +42,9 @@ ablations: $(VENV)/.dev ## train and compare the variants of two ablations (hour
 	$(BIN)/python runs/multi_prompt_ablation.py
 	$(BIN)/python runs/joint_ablation.py
 
-kills: $(VENV)/.dev ## kill a training run fifty times and see that it takes the same steps
+kills: $(VENV)/.dev ## kill a training run fifty times, train by two processes: the same steps (half an hour)
 	$(BIN)/python runs/fifty_kills.py
+	$(BIN)/python runs/two_processes.py
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' || \

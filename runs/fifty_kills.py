@@ -1,18 +1,20 @@
 """Kill a training run fifty times at random moments, and see that it takes the same steps.
 
-    python runs/fifty_kills.py [--kills 50] [--seed 0] [--out build/kills]
+    python runs/fifty_kills.py [--kills 50] [--seed 0] [--longest SECONDS] [--out build/kills]
 
 A short run of all four stages goes through without a break. Then the same command is started and
 killed (SIGKILL) after a random time, again and again, going on with --resume; when such a run is
 finished before the kills are used up, another is begun. After every kill, each record that the run
 has written (loss, gradient norm, learning rate, terms, validation loss) must equal that of the run
 without a break to the last digit; in the end, so must the hash of every component of the model.
-Prints one JSON line.
+Every kill is noted in OUT/kills.jsonl; stopped at any moment, the same call goes on. Prints one
+JSON line.
 """
 
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,51 +40,78 @@ SETTINGS = (
 )
 BY_THE_CLOCK = ("seconds", "seconds_left", "peak_gigabytes")
 """What differs from run to run."""
+Steps = dict[tuple[str, int], dict[str, Any]]
 
 
 def main(
     kills: Annotated[int, typer.Option(min=1)] = 50,
     seed: Annotated[int, typer.Option(help="Of the moments.")] = 0,
-    longest: Annotated[float, typer.Option(help="Seconds that a process lives at most.")] = 25.0,
-    out: Annotated[Path, typer.Option(help="Folder of the runs, new or empty.")] = Path(
-        "build/kills"
-    ),
+    longest: Annotated[
+        float | None,
+        typer.Option(help="Seconds that a process lives at most.", show_default="a third of a run"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("build/kills"),
 ) -> None:
     """Kill, go on, compare."""
-    started = time.monotonic()
     whole = out / "whole"
-    if not (whole / "model").exists():
-        subprocess.run(command(whole), check=True)
-    expected = steps_of(whole)
-    moments, exact, where, finished = random.Random(seed), 0, Counter[str](), 0
-    for kill in range(kills):
-        run = out / f"killed-{finished}"
-        if not killed(run, moments.uniform(1, longest)):
-            assert_equal(run, whole, expected)
-            finished += 1
-            run = out / f"killed-{finished}"
-            while not killed(run, moments.uniform(1, longest)):
-                raise SystemExit("a run was finished within one life; make --longest smaller")
-        found = steps_of(run)
-        where[latest(run)] += 1
-        exact += all(expected.get(step) == record for step, record in found.items())
-        typer.echo(f"kill {kill + 1}: {len(found)} records, exact {exact}", err=True)
-    run = out / f"killed-{finished}"
-    subprocess.run(command(run), check=True)
-    assert_equal(run, whole, expected)
+    longest = longest or seconds_of_a_run(whole) / 3
+    expected, log = steps_of(whole), out / "kills.jsonl"
+    while len(noted := lines(log)) < kills:
+        run = unfinished(out)
+        life = random.Random(f"{seed} {len(noted)}").uniform(1, longest)
+        fresh = not run.exists()
+        if killed(run, life):
+            found = steps_of(run)
+            exact = all(expected.get(step) == record for step, record in found.items())
+            note = {"in": latest(run), "after": round(life, 1), "records": len(found)}
+            with log.open("a") as stream:
+                stream.write(json.dumps({**note, "exact": exact}) + "\n")
+            typer.echo(f"kill {len(noted) + 1}: {note}, exact {exact}", err=True)
+        elif fresh:
+            raise SystemExit("a run was finished within one life; make --longest smaller")
+    last = unfinished(out)
+    subprocess.run(command(last), check=True)
+    finished = sorted(out.glob("killed-*"))
+    for run in finished:
+        assert_equal(run, whole, expected)
+    exact = sum(note["exact"] for note in noted)
     summary = {
-        "kills": kills,
+        "kills": len(noted),
         "exact": exact,
-        "finished runs with equal records and weights": finished + 1,
+        "finished runs with equal records and weights": len(finished),
         "records a run": len(expected),
-        "killed in": dict(where),
+        "killed in": Counter(note["in"] for note in noted),
         "seed": seed,
-        "minutes": round((time.monotonic() - started) / 60, 1),
+        "longest life, seconds": round(longest, 1),
         "xgem": version(),
         "commit": commit(),
     }
     typer.echo(json.dumps(summary))
     raise SystemExit(exact != kills)
+
+
+def seconds_of_a_run(whole: Path) -> float:
+    """Train without a break, and say how long that took."""
+    file = whole.with_suffix(".json")
+    if not file.exists():
+        shutil.rmtree(whole, ignore_errors=True)
+        started = time.monotonic()
+        subprocess.run(command(whole), check=True)
+        file.write_text(json.dumps(time.monotonic() - started))
+    return float(json.loads(file.read_text()))
+
+
+def lines(log: Path) -> list[dict[str, Any]]:
+    """What is noted of the kills so far."""
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def unfinished(out: Path) -> Path:
+    """The run to go on with, or to begin."""
+    place = 0
+    while (out / f"killed-{place}" / "model").exists():
+        place += 1
+    return out / f"killed-{place}"
 
 
 def command(run: Path) -> list[str]:
@@ -108,7 +137,7 @@ def killed(run: Path, seconds: float) -> bool:
     return False
 
 
-def steps_of(run: Path) -> dict[tuple[str, int], dict[str, Any]]:
+def steps_of(run: Path) -> Steps:
     """All records by stage and step, without what the clock decides."""
     return {
         (path.parent.name, record["step"]): {
@@ -125,7 +154,7 @@ def latest(run: Path) -> str:
     return written[-1].parent.name if written else "before the first step"
 
 
-def assert_equal(run: Path, whole: Path, expected: dict[tuple[str, int], dict[str, Any]]) -> None:
+def assert_equal(run: Path, whole: Path, expected: Steps) -> None:
     """Compare all records and the hashes of all components."""
     if steps_of(run) != expected:
         raise SystemExit(f"{run} took other steps than {whole}")

@@ -12,7 +12,6 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
@@ -24,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from xgem.data.worker_pool import worker_pool
 from xgem.errors import OutputError, StoreError
 from xgem.study import CHEST, Content, Finding, Modality, Study
 
@@ -222,7 +222,7 @@ def _map(workers: int, function: Callable[[Any], int], jobs: Sequence[Any]) -> I
     if workers == 1:
         yield from map(function, jobs)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with worker_pool(workers) as pool:
         yield from pool.map(function, jobs)
 
 
