@@ -7,7 +7,7 @@ import pytest
 from xgem.data import store as module
 from xgem.data.store import Store, write_store
 from xgem.errors import OutputError, StoreError
-from xgem.study import FRONTAL, LATERAL, REPORT, Finding, Study
+from xgem.study import FRONTAL, LATERAL, REPORT, Finding, Modality, Study
 
 
 def make(seed: int) -> Study:
@@ -89,3 +89,14 @@ def test_a_full_disk_is_said_and_leaves_no_store(tmp_path: Path, monkeypatch) ->
     with pytest.raises(OutputError, match="No space left"):
         write(tmp_path / "store")
     assert not (tmp_path / "store" / "store.json").exists()
+
+
+def test_presence_and_names_are_told_without_decoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = write(tmp_path / "store")
+    monkeypatch.setattr(module, "_decode", None)
+    assert store.ids == [f"s{seed}" for seed in range(7)]
+    assert store.holds(FRONTAL).all()
+    assert store.holds(LATERAL).tolist() == [seed % 3 != 0 for seed in range(7)]
+    assert not store.holds(Modality("E", "ecg")).any()

@@ -12,9 +12,9 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from xgem.data.worker_pool import worker_pool
 from xgem.errors import OutputError, StoreError
 from xgem.study import CHEST, Content, Finding, Modality, Study
 
@@ -59,6 +60,7 @@ class Store:
             for shard in self.manifest["shards"]
         ]
         self._table = pa.concat_tables(tables)
+        self._held: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
         rows: int = self._table.num_rows
@@ -82,6 +84,23 @@ class Store:
 
     def __iter__(self) -> Iterator[Study]:
         return (self[index] for index in range(len(self)))
+
+    def holds(self, modality: Modality) -> np.ndarray:
+        """Which studies hold a modality, without decoding any: bool (studies,)."""
+        if modality.name not in self._held:
+            column = modality.name in self._table.column_names
+            self._held[modality.name] = (
+                self._table[modality.name].is_valid().to_numpy()
+                if column
+                else np.zeros(len(self), bool)
+            )
+        return self._held[modality.name]
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Names of the studies, in their order."""
+        names: list[str] = self._table["id"].to_pylist()
+        return names
 
     @property
     def hash(self) -> str:
@@ -203,7 +222,7 @@ def _map(workers: int, function: Callable[[Any], int], jobs: Sequence[Any]) -> I
     if workers == 1:
         yield from map(function, jobs)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with worker_pool(workers) as pool:
         yield from pool.map(function, jobs)
 
 

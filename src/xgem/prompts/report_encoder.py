@@ -11,11 +11,12 @@ from torch.nn import functional as F
 
 from xgem.data.report_tokens import ReportTokens
 from xgem.errors import ConfigError
+from xgem.kinds import PromptEncoderKind
 from xgem.study import Content
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportEncoderConfig:
+class ReportEncoderConfig(PromptEncoderKind):
     """CLIP's text tower; the defaults are ViT-L/14's, as published."""
 
     kind: Literal["report_encoder"] = "report_encoder"
