@@ -36,9 +36,9 @@ class ReportVaeConfig(AutoencoderKind):
     keep_end: bool = True
     """Let a report that is cut to this length still close with its end token; released: no."""
     decoder_positions: int = 1024
-    first_position: int = 1
-    """Position of the first decoded token. Quirk of the release: it counts from 1, because its
-    memory slot has position 0."""
+    first_position: int = 0
+    """Position of the first decoded token. Quirk of the release: it counts from 1, as if its memory
+    slot had position 0. On for released weights only."""
     longest: int = 100
     """Most tokens that are written, BOS included."""
     writing: Literal["likely", "drawn"] = "likely"
