@@ -28,6 +28,14 @@ def test_the_loss_is_the_mean_of_both_directions() -> None:
     torch.testing.assert_close(contrastive_loss(a, b, scale), expected)
 
 
+def test_autocast_leaves_the_logits_their_digits() -> None:
+    a, b = F.normalize(torch.randn(2, 6, 4), dim=-1)
+    scale = torch.tensor(100.0)
+    expected = contrastive_loss(a, b, scale)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(contrastive_loss(a, b, scale), expected)
+
+
 def test_it_is_symmetric_and_least_for_partners() -> None:
     a, b = F.normalize(torch.randn(2, 6, 4), dim=-1)
     scale = torch.tensor(50.0)
