@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from xgem.data.label_lexicon import Mention
 
-SIDELESS = frozenset({"Cardiomegaly"})
+SIDELESS = frozenset({"Cardiomegaly", "Enlarged Cardiomediastinum", "Hyperinflation"})
 
 _ORGAN = re.compile(
     # The sides of organs, which say nothing of where a finding lies.
