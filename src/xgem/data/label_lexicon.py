@@ -42,6 +42,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
         r"(?! hil| aort| pulm| azyg| lymph| node)",
         rf"{_HEART} (?:\w+ )?(?:is|appears|remains) {_WORDS.format(2)}(?P<here>large|big)",
         r"normal to (?:\w+ )?(?P<here>enlarged)",
+        rf"{_HEART} (?:size|shadow|silhouette|contour) {_WORDS.format(4)}"
+        r"(?P<here>increased|enlargement)",
         r"(?P<here>increased) (?:in )?(?:heart|cardiac) size",
         r"cardiothoracic ratio (?:is |of )?(?P<here>increased|enlarged|greater than)",
     ),
@@ -115,7 +117,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     ),
     "Enlarged Cardiomediastinum": (
         rf"mediast\w+ (?:\w+ ){{0,2}}?(?P<here>wid(?:e|ened|ening)|enlarge(?:d|ment)|prominen(?:t|ce))",
-        rf"(?:wid(?:e|ened|ening)|enlarge(?:d|ment)) {_WORDS.format(3)}(?<!cardio)mediast\w+",
+        rf"(?:wid(?:e|ened|ening)|enlarge(?:d|ment)) {_WORDS.format(3)}(?:cardio-?)?mediast\w+",
         rf"mediast\w+ {_WORDS.format(5)}(?P<here>widen(?:ed|ing)|enlarged)",
     ),
     "Fracture": (

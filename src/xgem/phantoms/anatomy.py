@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xgem.phantoms.specks import Number
 from xgem.phantoms.streams import Stream, stream
 
 
@@ -93,7 +94,7 @@ class Patient:
 class _Dice:
     rng: np.random.Generator
 
-    def about(self, middle: float, spread: float) -> float:
+    def about(self, middle: Number, spread: Number) -> float:
         """Normal, cut off at 2.3 standard deviations."""
         return float(middle + spread * np.clip(self.rng.standard_normal(), -2.3, 2.3))
 
@@ -118,7 +119,7 @@ def sample_patient(seed: int) -> Patient:
         age=age,
         heft=heft,
         width=about(1.08 + size + 0.03 * heft, 0.045),
-        depth=about(1.02 + 0.8 * size + 0.05 * old + 0.04 * heft, 0.055),
+        depth=about(1.11 + 0.8 * size + 0.05 * old + 0.04 * heft, 0.055),
         height=about(1.10 + 1.3 * size, 0.045),
         taper=about(0.0, 0.06),
         barrel=about(0.03 * old, 0.05),

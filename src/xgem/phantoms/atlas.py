@@ -68,14 +68,15 @@ def load_atlas() -> Atlas:
     density = _summed(arrays["tissue"]).astype(np.float32) / 200
     trunk = _summed(arrays["trunk"]).astype(np.float32) / 255
     lobes = np.stack([arrays["lobes"] == label for label in LOBES]).astype(np.float32)
-    bones = [_bones(arrays, fine) for fine in (False, True)]
     volume = Volume(torch.from_numpy(lungs), _grid(4, 1, lungs.shape))
     return Atlas(
         lungs=volume,
         tissue=Volume(torch.from_numpy(np.stack([density, trunk])), _grid(8, 2, density.shape)),
         lobes=Volume(torch.from_numpy(lobes), _grid(8, 2, density.shape)),
-        bones=dict(enumerate(bones)),
-        vessels={fine: _inner(_specks(arrays, "vessel", fine)[0], volume) for fine in (False, True)},
+        bones={fine: _bones(arrays, fine) for fine in (False, True)},
+        vessels={
+            fine: _inner(_specks(arrays, "vessel", fine)[0], volume) for fine in (False, True)
+        },
         airways={fine: _windpipe(_specks(arrays, "airway", fine)[0]) for fine in (False, True)},
     )
 
@@ -126,7 +127,9 @@ def _specks(arrays: Mapping[str, Array], name: str, fine: bool) -> tuple[Specks,
     rng = np.random.default_rng(0)
     if not fine:
         points, mass, label = _merged(middle, mass, label, index // [2, 2, 1])
-        return Specks((points + rng.uniform(-1.2, 1.2, points.shape)).astype(np.float32), mass), label
+        return Specks(
+            (points + rng.uniform(-1.2, 1.2, points.shape)).astype(np.float32), mass
+        ), label
     halves = [middle + [0, 0, by] for by in (-0.625, 0.625)]
     points = np.concatenate(halves) + rng.uniform(-0.4, 0.4, (2 * len(middle), 3))
     doubled = np.tile(mass / 2, 2).astype(np.float32)

@@ -49,9 +49,7 @@ class Chest:
         return np.asarray(Volume(values[None], self.grid).at(torch.from_numpy(points))[0].numpy())
 
 
-def build_chest(
-    patient: Patient, around: Array, inside: Array, coarse: Grid, step: float
-) -> Chest:
+def build_chest(patient: Patient, around: Array, inside: Array, coarse: Grid, step: float) -> Chest:
     """The chest of ``patient`` by the displacements of body and interior, in voxels of ``step``."""
     body, interior = Deformation.of(around), Deformation.of(inside)
     origin = interior.inverse(coarse)
@@ -99,9 +97,7 @@ def soft_tissue(body: Deformation, lungs: Grid) -> tuple[Volume, Volume]:
     high = [float(axis[inner].max()) for axis in moved]
     top, bottom = lungs.start[2], lungs.start[2] + lungs.step[2] * (lungs.count[2] - 1)
     # Above and below, the picture shows some of the neck and of the belly.
-    coarse = Grid.filling(
-        (low[0], low[1], top - 90), (high[0], high[1], bottom + 60), 2 * _COARSE
-    )
+    coarse = Grid.filling((low[0], low[1], top - 90), (high[0], high[1], bottom + 60), 2 * _COARSE)
     origin = body.inverse(coarse)
     grid = _refining(coarse, TISSUE_STEP)
     density, trunk = load_atlas().tissue.at(refined(origin, grid))

@@ -16,13 +16,12 @@ from xgem.errors import ConfigError
 from xgem.phantoms.acquisition import Acquisition
 from xgem.phantoms.anatomy import sample_patient
 from xgem.phantoms.chest import Chest
-from xgem.phantoms.deformation import LATTICE
 from xgem.phantoms.findings import LABELS, SIGNS, of_label
 from xgem.phantoms.projection import GRAIN, View
 from xgem.phantoms.scene import Scene
 from xgem.phantoms.simulation import Primary, build_scene, project, simulate
 from xgem.phantoms.specks import Array, Specks
-from xgem.phantoms.volume import Volume
+from xgem.phantoms.volume import enlarged
 from xgem.study import Finding, Study
 
 _IN_LUNG = ("Pleural Effusion", "Pneumothorax", "Consolidation", "Edema", "Lung Lesion")
@@ -124,13 +123,10 @@ def _support(
 
 
 def _moved(first: Scene, second: Scene) -> Tensor:
-    """(z, y, x) voxels of either chest to which the interior is moved otherwise than in the other."""
-    one, other = (scene.chest.interior.displacement.values for scene in (first, second))
-    differs = Volume((one != other).any(0, keepdim=True).float(), LATTICE)
-    touched = torch.zeros(first.chest.grid.shape, dtype=torch.bool)
-    for scene in (first, second):
-        touched |= differs.at(scene.chest.atlas_points())[0] > 0
-    return touched
+    """(z, y, x) voxels at which other atlas points lie in one chest than in the other."""
+    one, other = (scene.chest.origin.values for scene in (first, second))
+    differs = (one != other).any(0, keepdim=True).float()
+    return enlarged(differs, first.chest.grid.shape)[0] > 0
 
 
 def _changed_specks(first: Scene, second: Scene) -> Array:
@@ -159,5 +155,5 @@ def _seen(touched: Tensor, specks: Array, chest: Chest, view: View) -> Array:
         column, row = (np.rint(place).astype(int) for place in view.place(specks))
         inside = (column >= 0) & (column < view.size) & (row >= 0) & (row < view.size)
         shown[row[inside], column[inside]] = True
-    reach = 1 + int(np.ceil(3 * GRAIN / view.pixel))
+    reach = 1 + int(np.ceil(3 * GRAIN))
     return np.asarray(ndimage.binary_dilation(shown, iterations=reach, structure=np.ones((3, 3))))

@@ -14,7 +14,7 @@ from xgem.study import Finding
 _VEINS = {
     "superior vena cava": (-14.0, -16.0, -50.0),
     "cavoatrial junction": (-16.0, -18.0, -22.0),
-    "right atrium": (-18.0, -20.0, 2.0),
+    "right atrium": (-13.0, -20.0, 2.0),
     "floor": (-2.0, -22.0, 26.0),
     "valve": (22.0, -36.0, 26.0),
     "ventricle": (74.0, -58.0, 36.0),
@@ -61,8 +61,17 @@ def catheter(chest: Chest, finding: Finding, rng: np.random.Generator) -> Specks
     way = rng.choice(["jugular", "subclavian", "arm"], p=[0.5, 0.25, 0.25])
     start = {
         "jugular": [_NECK[sign], _JUGULAR[sign]],
-        "subclavian": [(sign * 74.0, -76.0, -88.0), (sign * 64.0, -44.0, -104.0), _SUBCLAVIAN[sign]],
-        "arm": [(sign * 168.0, 0.0, -40.0), (sign * 132.0, -14.0, -82.0), _ARMPIT[sign], _SUBCLAVIAN[sign]],
+        "subclavian": [
+            (sign * 74.0, -76.0, -88.0),
+            (sign * 64.0, -44.0, -104.0),
+            _SUBCLAVIAN[sign],
+        ],
+        "arm": [
+            (sign * 168.0, 0.0, -40.0),
+            (sign * 132.0, -14.0, -82.0),
+            _ARMPIT[sign],
+            _SUBCLAVIAN[sign],
+        ],
     }[str(way)]
     inner = TIPS[: TIPS.index(str(finding.site)) + 1]
     path = _path(chest, [*start, _JOINING[sign], *_stations(*inner)], rng)
@@ -74,13 +83,17 @@ def electrodes(chest: Chest, rng: np.random.Generator) -> Specks:
     """Three to five electrodes of a monitor on the skin, with their wires; no finding."""
     places = [(-92, -96), (96, -96), (-104, 62), (112, 58), (36, 0)]
     kept = rng.choice(5, rng.integers(3, 6), replace=False)
-    away = np.array([rng.choice([-1, 1]) * rng.uniform(40, 190), -95.0, rng.choice([-250.0, 210.0])])
+    away = np.array(
+        [rng.choice([-1, 1]) * rng.uniform(40, 190), -95.0, rng.choice([-250.0, 210.0])]
+    )
     parts = []
     for number in kept:
         x, z = np.array(places[number]) + rng.normal(0, 9, 2)
         y = -94 + 55 * min(1.0, (abs(x) / 125) ** 2.5)
         spot = np.array([x, y, z])
-        between = spot + (away - spot) * rng.uniform(0.35, 0.65) + rng.normal(0, 28, 3) * [1, 0.1, 1]
+        between = (
+            spot + (away - spot) * rng.uniform(0.35, 0.65) + rng.normal(0, 28, 3) * [1, 0.1, 1]
+        )
         knots = np.stack([spot, between, away]).astype(np.float32)
         points = chest.body.apply(knots)
         points[:, 1] -= 24 * chest.patient.wall

@@ -47,8 +47,12 @@ def sample_exposure(rng: np.random.Generator, lateral: bool, portable: bool) -> 
         scatter_width=rng.uniform(35, 60),
         blur=rng.uniform(0.3, 0.7) + 0.25 * portable,
         noise=rng.uniform(0.004, 0.013) * (1.5 if portable else 1),
-        base=float(np.clip(0.36 - 0.08 * portable + 0.1 * contrasty + rng.normal(0, 0.05), 0.15, 0.9)),
-        middle=float(np.clip(0.9 + 0.15 * lateral + 0.12 * contrasty + rng.normal(0, 0.08), 0.5, 1.3)),
+        base=float(
+            np.clip(0.36 - 0.08 * portable + 0.1 * contrasty + rng.normal(0, 0.05), 0.15, 0.9)
+        ),
+        middle=float(
+            np.clip(0.9 + 0.15 * lateral + 0.12 * contrasty + rng.normal(0, 0.08), 0.5, 1.3)
+        ),
         detail=float(np.clip(rng.lognormal(0.75 + 0.1 * lateral, 0.25), 1.2, 3.4)),
         steepness=float(rng.uniform(2.2, 4.2)),
         brightness=float(np.clip(rng.normal(0.36 - 0.08 * portable, 0.11), 0.1, 0.65)),

@@ -116,7 +116,9 @@ def sample_findings(seed: int) -> tuple[Finding, ...]:
         _effusion(dice, ill),
         _pneumothorax(dice, ill),
         _consolidation(dice, ill),
-        _finding(dice, "Edema", _chance(0.02, (ill.failure, 0.72), (ill.bedridden, 0.14)), "bilateral"),
+        _finding(
+            dice, "Edema", _chance(0.02, (ill.failure, 0.72), (ill.bedridden, 0.14)), "bilateral"
+        ),
         _lesion(dice, ill),
         _pacemaker(dice, ill),
         _central_line(dice, ill),
@@ -125,7 +127,9 @@ def sample_findings(seed: int) -> tuple[Finding, ...]:
     found += [
         _atelectasis(dice, ill, effusion),
         _finding(
-            dice, "Enlarged Cardiomediastinum", _chance(0.025, (ill.injury, 0.2), (ill.cancer, 0.2), (ill.failure, 0.09))
+            dice,
+            "Enlarged Cardiomediastinum",
+            _chance(0.025, (ill.injury, 0.2), (ill.cancer, 0.2), (ill.failure, 0.09)),
         ),
         _fracture(dice, ill),
         _finding(dice, "Hyperinflation", _chance(0.015, (ill.smoke, 0.75))),
@@ -176,7 +180,9 @@ def _consolidation(dice: _Dice, ill: Illness) -> Finding | None:
 
 def _lesion(dice: _Dice, ill: Illness) -> Finding | None:
     side, site = dice.choose("left", "right"), dice.choose(*SITES, odds=(0.45, 0.25, 0.3))
-    return _finding(dice, "Lung Lesion", _chance(0.025, (ill.cancer, 0.65), (ill.smoke, 0.1)), side, site)
+    return _finding(
+        dice, "Lung Lesion", _chance(0.025, (ill.cancer, 0.65), (ill.smoke, 0.1)), side, site
+    )
 
 
 def _pacemaker(dice: _Dice, ill: Illness) -> Finding | None:

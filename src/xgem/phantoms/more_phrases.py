@@ -82,9 +82,9 @@ ATELECTASIS = Phrases(
         "{Grade} {place} atelectasis.",
         "{Grade} atelectasis in the {place}.",
         "{Grade} subsegmental atelectasis in the {place}.",
-        "Atelectasis of the {place}, {grade}.",
+        "Atelectasis of the {place}, {grade} in degree.",
         "{Grade} atelectatic change in the {place}.",
-        "{Grade} atelectasis, {place}.",
+        "{Grade} platelike {place} atelectasis.",
     ),
     doubted=(
         "Possible minimal {place} atelectasis.",
@@ -110,7 +110,7 @@ COLLAPSE = Phrases(
         "{Place} collapse.",
         "Severe {place} atelectasis.",
         "Severe atelectasis in the {place} with volume loss.",
-        "{Place} collapse with volume loss.",
+        "{Place} collapse with loss of volume.",
     ),
     doubted=ATELECTASIS.doubted,
 )
@@ -140,7 +140,7 @@ WIDE_MEDIASTINUM = Phrases(
         "{Grade}ly widened mediastinum.",
         "{Grade} widening of the mediastinum.",
         "Widened mediastinum, {grade}.",
-        "{Grade} mediastinal enlargement.",
+        "{Grade} enlargement of the mediastinum.",
     ),
     doubted=(
         "Possible mild mediastinal widening.",

@@ -52,7 +52,9 @@ DENIALS = {
         "No evidence of pneumothorax.",
         "Negative for pneumothorax.",
     ),
-    frozenset({"Consolidation", "Edema", "Lung Lesion", "Atelectasis", "Pneumothorax", "Pleural Effusion"}): (
+    frozenset(
+        {"Consolidation", "Edema", "Lung Lesion", "Atelectasis", "Pneumothorax", "Pleural Effusion"}
+    ): (
         "The lungs are clear.",
         "Lungs are clear bilaterally.",
         "The lungs are clear and well expanded.",

@@ -104,13 +104,13 @@ def flood(chest: Chest, finding: Finding, rng: np.random.Generator) -> None:
     for sign in (-1, 1):
         center = chest.interior.apply(np.array([HILUM[sign]], np.float32))[0]
         center = center + [sign * 16, 6, 16 + rng.normal(0, 8)]
-        near = torch.exp(-box.squares(center, np.array([72.0, 95.0, 92.0])))
+        near = torch.exp(-box.squares(center, np.array([60.0, 86.0, 82.0])))
         haze += near * chest.lungs[0 if sign < 0 else 1]
-    haze *= (0.10 + 0.74 * severity) * (1 + 0.5 * box.lumps(rng, 11) + 0.3 * box.lumps(rng, 30)).clamp(
-        0.1, 2
-    )
+    haze *= (0.10 + 0.74 * severity) * (
+        1 + 0.5 * box.lumps(rng, 11) + 0.3 * box.lumps(rng, 30)
+    ).clamp(0.1, 2)
     lung = chest.lungs.sum(0).clamp(max=1)
-    haze += (0.05 + 0.2 * severity) * lung
+    haze += (0.04 + 0.14 * severity) * lung
     haze = haze.clamp(0, 0.9)
     chest.gas *= 1 - haze
     z = chest.grid.axis(2)
@@ -185,7 +185,11 @@ def _plate(chest: Chest, finding: Finding, lung: int, rng: np.random.Generator) 
     assert finding.side
     sign = SIGNS[finding.side][0]
     site = str(finding.site)
-    z = {"upper": rng.uniform(-85, -55), "middle": rng.uniform(-25, 0), "lower": rng.uniform(14, 36)}
+    z = {
+        "upper": rng.uniform(-85, -55),
+        "middle": rng.uniform(-25, 0),
+        "lower": rng.uniform(14, 36),
+    }
     place = [sign * rng.uniform(58, 84), rng.uniform(-20, 45), z[site]]
     center = chest.interior.apply(np.array([place], np.float32))[0]
     half = np.array([rng.uniform(22, 38), rng.uniform(26, 48)]) * (0.8 + 0.4 * finding.severity)

@@ -52,7 +52,7 @@ CARDIOMEGALY = Phrases(
     concluded=(
         "{Grade} cardiomegaly.",
         "Cardiomegaly, {grade}.",
-        "{Grade}ly enlarged heart.",
+        "{Grade}ly enlarged cardiac silhouette.",
         "{Grade} cardiac enlargement.",
         "{Grade} enlargement of the heart.",
         "{Grade} cardiomegaly as described.",
@@ -181,7 +181,7 @@ PNEUMOTHORAX = Phrases(
     ),
     doubted=(
         "Possible tiny {side} pneumothorax.",
-        "Suspected tiny {side} pneumothorax.",
+        "Suspected {side} pneumothorax.",
         "Questionable {side} pneumothorax.",
         "Tiny {side} pneumothorax cannot be excluded.",
         "Equivocal {side} pneumothorax.",
@@ -217,7 +217,7 @@ CONSOLIDATION = Phrases(
     concluded=(
         "{Density} consolidation in the {place}.",
         "{Density} {place} consolidation.",
-        "{Density} pneumonia in the {place}.",
+        "{Density} pneumonia of the {place}.",
         "{Density} {place} pneumonia.",
         "{Density} airspace disease in the {place}.",
         "Consolidation of the {place}, {density}.",
@@ -228,7 +228,7 @@ CONSOLIDATION = Phrases(
         "Suspected faint consolidation in the {place}.",
         "Questionable {place} infiltrate.",
         "Early {place} pneumonia cannot be excluded.",
-        "Possible subtle consolidation in the {place}.",
+        "Possible faint consolidation in the {place}.",
     ),
 )
 
@@ -308,7 +308,7 @@ LESION = Phrases(
     ),
     doubted=(
         "Possible tiny nodule in the {place}.",
-        "Suspected tiny {place} nodule.",
+        "Suspected {place} nodule.",
         "Questionable nodule in the {place}.",
         "Tiny {place} nodule cannot be excluded.",
         "Possible {place} nodule, CT may help.",

@@ -13,8 +13,8 @@ from xgem.phantoms.volume import Grid
 
 _SLABS = 14
 """Layers along the beam, each of which is magnified as a whole."""
-GRAIN = 0.7
-"""mm, standard deviation, of the extent of a speck on the detector."""
+GRAIN = 0.5
+"""Pixels, standard deviation, of the extent of a speck on the detector."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ class View:
         ):
             picture += np.bincount(first + step, share, minlength=size * size)
         found = picture.reshape(size, size).astype(np.float32)
-        return np.asarray(ndimage.gaussian_filter(found, GRAIN / self.pixel, truncate=3))
+        return np.asarray(ndimage.gaussian_filter(found, GRAIN, truncate=3))
 
     def path(self, values: Tensor, grid: Grid) -> Array:
         """(size, size) integral of ``values`` (z, y, x) along each ray, in their unit times mm."""

@@ -57,7 +57,7 @@ def lateral_water(scene: Scene, acquisition: Acquisition) -> Array:
     view, patient = acquisition.lateral, scene.patient
     y, z = view.coordinates(0.0)
     solid = view.path(scene.tissue.values[0], scene.tissue.grid)
-    skin = ndimage.gaussian_filter1d(np.where(solid > 20, y, 60.0).min(axis=1), view.size / 24)
+    skin = ndimage.gaussian_filter1d(np.where(solid > 80, y, 60.0).min(axis=1), view.size / 24)
     solid = joined(solid, raised_arms(patient, y, z))
     solid += breasts_from_side(patient, y, z, skin[:, None])
     return _without_gas(scene, view, solid) + view.splat(scene.raised)

@@ -44,7 +44,7 @@ def _cardiomegaly(patient: Patient, finding: Finding, points: Array, upright: bo
 
 
 def _wide_mediastinum(patient: Patient, finding: Finding, points: Array, upright: bool) -> Array:
-    out = 6 + 22 * finding.severity
+    out = 6 + 18 * finding.severity
     moved = np.zeros_like(points)
     moved[0] += out * bump(points, (32, 0, -80), (52, 80, 60))
     moved[0] -= 0.9 * out * bump(points, (-24, -4, -76), (50, 80, 60))
@@ -59,8 +59,10 @@ def _hyperinflation(patient: Patient, finding: Finding, points: Array, upright: 
     inner = ramp(depth_in_cage(points), -45, -20)
     moved[2] += inner * (8 + 14 * severity) * ramp(z, -60, 40)
     for sign in (-1, 1):
-        moved[2] += (6 + 15 * severity) * bump(points, (sign * 66, -16, 34), (100, 110, 90)) * (
-            ramp(x * sign, -10, 20)
+        moved[2] += (
+            (6 + 15 * severity)
+            * bump(points, (sign * 66, -16, 34), (100, 110, 90))
+            * (ramp(x * sign, -10, 20))
         )
     near = bump(points, HEART, HEART_RADII)
     moved[0] -= (0.06 + 0.1 * severity) * (x - HEART[0]) * near
@@ -76,9 +78,9 @@ def _atelectasis(patient: Patient, finding: Finding, points: Array, upright: boo
     moved = np.zeros_like(points)
     lost = max(severity - 0.25, 0) / 0.75
     dome = bump(points, (sign * 66, -5, 40), (90, 110, 95)) * ramp(sign * points[0], -6, 22)
-    moved[2] -= (4 + 24 * severity) * dome * {"upper": 0.4, "middle": 0.6, "lower": 1.0}[
-        str(finding.site)
-    ]
+    moved[2] -= (
+        (4 + 21 * severity) * dome * {"upper": 0.4, "middle": 0.6, "lower": 1.0}[str(finding.site)]
+    )
     hilum = bump(points, HILUM[sign], (55, 70, 60))
     moved[2] += {"upper": -1, "middle": 0, "lower": 1}[str(finding.site)] * 13 * lost * hilum
     z = -78 if finding.site == "upper" else 0

@@ -47,9 +47,7 @@ class Primary:
     lateral: Array
 
 
-def simulate(
-    seed: int, size: int = 128, *, findings: tuple[Finding, ...] | None = None
-) -> Study:
+def simulate(seed: int, size: int = 128, *, findings: tuple[Finding, ...] | None = None) -> Study:
     """The study of ``seed``: both views (size, size) in [0, 1], the report and the truth.
 
     Args:

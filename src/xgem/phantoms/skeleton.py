@@ -135,9 +135,7 @@ def lateral_bones(body: Deformation, bones: Bones) -> Specks:
 def chest_bones(body: Deformation, bones: Bones) -> Specks:
     """Spine, ribs, breastbone and cartilage in the patient."""
     places = [bones.range(*_SPINE), bones.range(*_CAGE)]
-    return join(
-        [Specks(body.apply(bones.specks.points[p]), bones.specks.mass[p]) for p in places]
-    )
+    return join([Specks(body.apply(bones.specks.points[p]), bones.specks.mass[p]) for p in places])
 
 
 def _lowered(points: Array, sign: int, spread: float) -> Array:
@@ -179,7 +177,9 @@ def _girdle(patient: Patient, body: Deformation, sign: int, spread: float) -> Sp
     shells.append(_tube(spine, np.linspace(2.0, 6.5, 120), np.linspace(3.0, 8.0, 120), 0.12, 0.4))
     hook = smooth_path(np.array([socket + [0, -4, -10], socket + [-sign * 10, -20, -16]]), 40)
     shells.append(_tube(hook, np.full(40, 6.0), np.full(40, 6.0), 0.2, 0.4))
-    rim = smooth_path(np.array([socket + [0, 0, -16], socket + [sign * -4, 2, 0], socket + [0, 0, 16]]), 60)
+    rim = smooth_path(
+        np.array([socket + [0, 0, -16], socket + [sign * -4, 2, 0], socket + [0, 0, 16]]), 60
+    )
     shells.append(_tube(rim, np.full(60, 3.0), np.full(60, 11.0), 0.3, 0.4))
     shells.append(_humerus(socket, sign))
     specks = join(shells)

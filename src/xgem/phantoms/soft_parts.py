@@ -4,7 +4,7 @@ import numpy as np
 
 from xgem.phantoms.anatomy import Patient
 from xgem.phantoms.deformation import ramp
-from xgem.phantoms.specks import Array
+from xgem.phantoms.specks import Array, Number
 
 _UNION = 5
 """Exponent by which overlapping thicknesses are joined: large is the greater of the two."""
@@ -12,8 +12,8 @@ _UNION = 5
 
 def joined(first: Array, second: Array) -> Array:
     """Thickness of two bodies of which one lies within the depth of the other."""
-    greatest = np.maximum(np.maximum(first, second), 1e-3)
-    low = np.minimum(first, second) / greatest
+    greatest = np.maximum(first, second)
+    low = np.minimum(first, second) / np.maximum(greatest, 1e-3)
     return np.asarray(greatest * (1 + low**_UNION) ** (1 / _UNION))
 
 
@@ -43,11 +43,11 @@ def shoulders(patient: Patient, x: Array, z: Array) -> Array:
 def _capsule(
     x: Array,
     z: Array,
-    start: tuple[float, float],
-    end: tuple[float, float],
-    first: float,
-    last: float,
-    deep: float,
+    start: tuple[Number, Number],
+    end: tuple[Number, Number],
+    first: Number,
+    last: Number,
+    deep: Number,
 ) -> Array:
     """Thickness of a limb from ``start`` to ``end`` whose radius goes from ``first`` to ``last``."""
     dx, dz = end[0] - start[0], end[1] - start[1]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 Array = np.ndarray
+Number = float | int
+"""A constant written either way; type checks at run time tell the two apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,12 +65,16 @@ _PLACES = {
 }
 
 
-def phrase_count() -> int:
-    """How many different phrases reports are made of."""
-    every = (*_PHRASES.values(), EFFUSIONS, MASS, COLLAPSE)
-    said = {p for f in every for group in (f.stated, f.hedged, f.concluded, f.doubted) for p in group}
-    denied = {phrase for group in DENIALS.values() for phrase in group}
-    return len(said) + len(denied | {*NORMAL, *DEVICE_ONLY})
+def phrases(*, held_out: bool) -> frozenset[str]:
+    """All that reports are made of: what is held out, or the rest."""
+    groups: list[Sequence[str]] = [NORMAL, DEVICE_ONLY, *DENIALS.values()]
+    for finding in (*_PHRASES.values(), EFFUSIONS, MASS, COLLAPSE):
+        groups += [finding.stated, finding.hedged, finding.concluded, finding.doubted]
+    return frozenset(phrase for group in groups for phrase in _part(group, held_out))
+
+
+def _part(group: Sequence[str], held_out: bool) -> list[str]:
+    return [p for n, p in enumerate(group) if (n % _HELD_OUT == _HELD_OUT - 1) == held_out]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +86,7 @@ class _Writer:
 
     def pick(self, phrases: Sequence[str], longest: int | None = None) -> str:
         """One of the phrases; if possible one of at most ``longest`` words."""
-        mine = [p for n, p in enumerate(phrases) if (n % _HELD_OUT == 4) == self.held_out]
-        mine = mine or list(phrases)
+        mine = _part(phrases, self.held_out)
         if longest is not None:
             fitting = [phrase for phrase in mine if len(phrase.split()) <= longest]
             mine = fitting or [min(mine, key=lambda phrase: len(phrase.split()))]
@@ -162,9 +165,7 @@ def _stated(finding: Finding, hedged: bool, longest: int | None, writer: _Writer
     return writer.fill(writer.pick(phrases.hedged if hedged else phrases.stated, longest), finding)
 
 
-def _impression(
-    findings: tuple[Finding, ...], hedged: Mapping[str, bool], writer: _Writer
-) -> str:
+def _impression(findings: tuple[Finding, ...], hedged: Mapping[str, bool], writer: _Writer) -> str:
     if not findings:
         return writer.pick(NORMAL)
     longest = None if len(findings) < 3 else 5
