@@ -104,11 +104,13 @@ def _summed(steps: Array) -> Array:
 
 def _grid(across: int, down: int, shape: tuple[int, ...]) -> Grid:
     """The grid of blocks of ``across`` x ``across`` x ``down`` voxels of the scan."""
-    step = tuple(v * n for v, n in zip(_VOXEL, (across, across, down), strict=True))
-    start = tuple(
-        o + v * (n - 1) / 2 for o, v, n in zip(_ORIGIN, _VOXEL, (across, across, down), strict=True)
+    step = [v * n for v, n in zip(_VOXEL, (across, across, down), strict=True)]
+    start = [o + (s - v) / 2 for o, s, v in zip(_ORIGIN, step, _VOXEL, strict=True)]
+    return Grid(
+        (start[0], start[1], start[2]),
+        (step[0], step[1], step[2]),
+        (shape[-1], shape[-2], shape[-3]),
     )
-    return Grid(start, step, (shape[-1], shape[-2], shape[-3]))
 
 
 def _specks(arrays: Mapping[str, Array], name: str, fine: bool) -> tuple[Specks, Array]:

@@ -24,8 +24,10 @@ from xgem.phantoms.specks import Array, Specks
 from xgem.phantoms.volume import enlarged
 from xgem.study import Finding, Study
 
-_IN_LUNG = ("Pleural Effusion", "Pneumothorax", "Consolidation", "Edema", "Lung Lesion")
-_IN_LUNG += ("Atelectasis", "Hyperinflation")
+_IN_LUNG = frozenset(
+    {"Pleural Effusion", "Pneumothorax", "Consolidation", "Edema", "Lung Lesion"}
+    | {"Atelectasis", "Hyperinflation"}
+)
 
 
 @dataclass(frozen=True, slots=True)

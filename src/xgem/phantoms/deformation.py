@@ -53,7 +53,7 @@ def noise(rng: np.random.Generator, spacing: float) -> Array:
         _spline(n, step / spacing) for n, step in zip(LATTICE.shape, LATTICE.step, strict=True)
     ]
     knots = rng.standard_normal((3, *(w.shape[1] for w in weights))).astype(np.float32)
-    field = np.einsum("cijk,zi,yj,xk->czyx", knots, *weights, optimize=True)
+    field: Array = np.einsum("cijk,zi,yj,xk->czyx", knots, *weights, optimize=True)
     return np.asarray(field / field.std())
 
 
