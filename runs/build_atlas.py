@@ -19,7 +19,7 @@ from scipy import ndimage
 
 OUT = Path("src/xgem/phantoms/atlas.npz")
 ORIGIN = np.array([152.0, 178.0, 165.0])
-"""Millimeters (z, y, x) from the scan's corner to the atlas's origin, in the middle of the chest."""
+"""mm (z, y, x) from the scan's corner to the atlas's origin, in the middle of the chest."""
 STEP = np.array([2.5, 0.703125, 0.703125])
 FINE = STEP * [1, 2, 2]
 LUNG_STEP = STEP * [1, 4, 4]
@@ -56,9 +56,6 @@ def main() -> None:
         **_specks("bone", *_bones(hu, label, lung)),
     }
     np.savez_compressed(OUT, **arrays)
-    print(f"{OUT}: {OUT.stat().st_size / 1e6:.2f} MB")
-    for name, array in arrays.items():
-        print(f"  {name}: {array.shape} {array.dtype}")
 
 
 def _load(path: Path) -> np.ndarray:

@@ -16,9 +16,9 @@ def test_a_patient_follows_from_the_seed() -> None:
 def test_patients_are_human() -> None:
     patients = [sample_patient(seed) for seed in range(600)]
     for name, low, high, spread in (
-        ("width", 0.9, 1.3, 0.03),
+        ("width", 0.92, 1.32, 0.03),
         ("depth", 0.85, 1.4, 0.03),
-        ("height", 0.92, 1.3, 0.03),
+        ("height", 0.85, 1.22, 0.03),
         ("heart", 0.45, 0.95, 0.04),
         ("age", 18, 92, 12),
         ("inspiration", -25, 75, 8),

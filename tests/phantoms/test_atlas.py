@@ -66,7 +66,7 @@ def test_bones_are_whole_and_apart(atlas: Atlas) -> None:
         assert labels <= set(bones.where)
     coarse, detailed = (atlas.bones[fine].specks.mass.sum() for fine in (False, True))
     assert coarse == pytest.approx(detailed, rel=0.02)
-    assert len(atlas.bones[True].specks) > 4 * len(atlas.bones[False].specks)
+    assert len(atlas.bones[True].specks) > 2 * len(atlas.bones[False].specks)
 
 
 def test_ribs_follow_one_another_and_lie_on_their_sides(atlas: Atlas) -> None:

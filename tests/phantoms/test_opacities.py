@@ -1,4 +1,4 @@
-"""What fills the lungs lies in its zone and lobe, leaves the rest alone, and grows with severity."""
+"""What fills the lungs lies in its zone and lobe, and takes more where it is worse."""
 
 from collections.abc import Callable
 

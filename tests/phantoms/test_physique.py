@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from xgem.phantoms.anatomy import sample_patient
-from xgem.phantoms.atlas import VERTEBRAE, load_atlas
+from xgem.phantoms.atlas import LEFT_RIBS, RIGHT_RIBS, VERTEBRAE, load_atlas
 from xgem.phantoms.deformation import LATTICE
-from xgem.phantoms.physique import HEART, body, depth_in_cage, interior, nodes, straight
+from xgem.phantoms.physique import HEART, bent, body, depth_in_cage, interior, nodes, straight
 from xgem.phantoms.volume import Volume
 
 
@@ -24,6 +24,17 @@ def test_the_spine_is_made_straight() -> None:
     middles = np.array([bones.specks.points[bones.where[v]].mean(axis=0) for v in VERTEBRAE])
     assert np.ptp(middles[:, 0]) > 20
     assert np.abs(straight(middles.T)[0]).max() < 4
+
+
+def test_straightening_is_undone_by_bending_and_makes_both_sides_equally_wide() -> None:
+    points = np.random.default_rng(0).uniform(-140, 140, (3, 500))
+    np.testing.assert_allclose(bent(straight(points)), points, atol=1e-9)
+    bones = load_atlas().bones[False]
+    x, _, z = straight(bones.specks.points[bones.range(LEFT_RIBS[2], RIGHT_RIBS[-1])].T)
+    for level in range(-80, 80, 40):
+        near = np.abs(z - level) < 12
+        right, left = -np.percentile(x[near], 1), np.percentile(x[near], 99)
+        assert left == pytest.approx(right, rel=0.06)
 
 
 def test_the_cage_holds_the_lungs() -> None:

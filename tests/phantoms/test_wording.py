@@ -1,4 +1,4 @@
-"""A report says what is there, with its side, and nothing else; a fifth of its phrases is held out."""
+"""A report says what is there and nothing else; a fifth of all phrases is held out."""
 
 import re
 from collections import Counter

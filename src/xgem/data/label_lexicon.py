@@ -116,7 +116,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
         r"(?:loss of (?:\w+ )?volume|volume loss)",
     ),
     "Enlarged Cardiomediastinum": (
-        rf"mediast\w+ (?:\w+ ){{0,2}}?(?P<here>wid(?:e|ened|ening)|enlarge(?:d|ment)|prominen(?:t|ce))",
+        r"mediast\w+ (?:\w+ ){0,2}?"
+        r"(?P<here>wid(?:e|ened|ening)|enlarge(?:d|ment)|prominen(?:t|ce))",
         rf"(?:wid(?:e|ened|ening)|enlarge(?:d|ment)) {_WORDS.format(3)}(?:cardio-?)?mediast\w+",
         rf"mediast\w+ {_WORDS.format(5)}(?P<here>widen(?:ed|ing)|enlarged)",
     ),
@@ -177,7 +178,8 @@ _NORMALS: dict[str, tuple[str, ...]] = {
     "Central Line": (r"no (?:[\w'/-]+,? ){0,4}?(?:lines?|catheters?)",),
     "Atelectasis": (*_CLEAR_LUNGS, *_NORMAL_CHEST),
     "Enlarged Cardiomediastinum": (
-        rf"mediast\w+ (?:(?!enlarged|widened|not |abnormal)[\w'/-]+,? ){{0,8}}?(?:normal|unremarkable)",
+        r"mediast\w+ (?:(?!enlarged|widened|not |abnormal)[\w'/-]+,? ){0,8}?"
+        r"(?:normal|unremarkable)",
         r"(?:normal|unremarkable) (?:in )?(?:[\w'/-]+,? ){0,4}?(?:cardio-?)?mediast\w+",
         *_NORMAL_CHEST,
     ),

@@ -9,7 +9,8 @@ SIDELESS = frozenset({"Cardiomegaly", "Enlarged Cardiomediastinum", "Hyperinflat
 
 _ORGAN = re.compile(
     # The sides of organs, which say nothing of where a finding lies.
-    r"\b(?:right|left)(?=[- ](?:atri|ventric|heart|cardi(?!ac (?:pac|dev|defib))|main\s?stem|aort|coronary|sided aort))"
+    r"\b(?:right|left)(?=[- ](?:atri|ventric|heart|cardi(?!ac (?:pac|dev|defib))|main\s?stem|aort"
+    r"|coronary|sided aort))"
 )
 _QUALIFIER = (
     r"(?:and|or|to|then|also|small|moderate|large|trace|tiny|minimal|mild|severe|moderately|sized"
@@ -26,10 +27,10 @@ _ONE = re.compile(
     r"|\b(?:rt|lt|[rl])\.?(?=[ -](?:sided?|pleural|pneumo|lung|lower|upper|ij|sub|picc|apical))"
 )
 _SAME_THING = (
-    r"(?:consistent|compatible|in keeping|suggest\w*|concerning|suspicious|worrisome|likely|possibly"
-    r"|probably|represent\w*|reflect\w*|an?)\b"
+    r"(?:consistent|compatible|in keeping|suggest\w*|concerning|suspicious|worrisome|likely"
+    r"|possibly|probably|represent\w*|reflect\w*|an?)\b"
 )
-"""Words after a comma that say what was just seen is, as in "blunting on the left, likely fluid"."""
+"""Words after a comma that say what was just seen: "blunting on the left, likely fluid"."""
 _PARTED = re.compile(
     rf",(?!\s*{_SAME_THING})|;|\b(?:and|or|without|but|while|however)\b"
     r"|(?<!consistent )(?<!compatible )(?<!keeping )\bwith\b"

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from xgem.phantoms.anatomy import Patient
 from xgem.phantoms.exposure import Exposure, sample_exposure
 from xgem.phantoms.projection import View
 from xgem.phantoms.streams import Stream, stream
 from xgem.phantoms.volume import Grid
 
-PORTABLE = 0.25
+PORTABLE = 0.3
 """Share of studies whose frontal view is taken AP, at the bedside or sitting."""
 
 _MARGIN = 12.0
@@ -47,9 +45,9 @@ def sample_acquisition(patient: Patient, lungs: Grid, seed: int, size: int) -> A
     loose = 1.6 if portable else 1.0
     front, back = low[1] - skin - rng.uniform(5, 20), high[1] + skin + rng.uniform(5, 20)
     middle = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
-    needed = (high[0] - low[0] - 2 * _MARGIN) / rng.uniform(0.70, 0.86)
+    needed = (high[0] - low[0] - 2 * _MARGIN) / rng.uniform(0.77, 0.94)
     grow = 1.12 if portable else 1.1
-    top = low[2] + _MARGIN - rng.uniform(22, 55)
+    top = low[2] + _MARGIN - rng.uniform(14, 46)
     frontal = View(
         axes=(0, 1),
         size=size,

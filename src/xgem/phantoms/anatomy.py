@@ -112,15 +112,15 @@ def sample_patient(seed: int) -> Patient:
     old = (age - 55) / 35
     heft = float(rng.beta(1.7, 2.2))
     size = -0.035 if female else 0.035
-    inspiration = about(34 - 26 * (heft - 0.4) - 3 * old, 10)
+    inspiration = about(29 - 26 * (heft - 0.4) - 3 * old, 10)
     return Patient(
         seed=seed,
         female=female,
         age=age,
         heft=heft,
-        width=about(1.08 + size + 0.03 * heft, 0.045),
+        width=about(1.10 + size + 0.03 * heft, 0.045),
         depth=about(1.11 + 0.8 * size + 0.05 * old + 0.04 * heft, 0.055),
-        height=about(1.10 + 1.3 * size, 0.045),
+        height=about(1.03 + 1.3 * size, 0.045),
         taper=about(0.0, 0.06),
         barrel=about(0.03 * old, 0.05),
         kyphosis=about(9 * old, 6),
@@ -133,7 +133,7 @@ def sample_patient(seed: int) -> Patient:
         inspiration=inspiration,
         diaphragm_left=about(-6, 6),
         flatness=about(0, 5),
-        heart=about(0.70 + 0.05 * (heft - 0.4) + 0.03 * old - 0.0022 * (inspiration - 30), 0.06),
+        heart=about(0.70 + 0.05 * (heft - 0.4) + 0.03 * old - 0.0022 * (inspiration - 27), 0.06),
         heart_height=about(1.0, 0.06),
         apex=about(-6 + 3 * old, 6),
         atrium=about(0, 4),

@@ -128,14 +128,17 @@ def _specks(arrays: Mapping[str, Array], name: str, fine: bool) -> tuple[Specks,
     middle = index * step + np.array(_ORIGIN) + np.array([0.5, 0.5, 0]) * _VOXEL
     rng = np.random.default_rng(0)
     if not fine:
-        points, mass, label = _merged(middle, mass, label, index // [2, 2, 1])
-        return Specks(
-            (points + rng.uniform(-1.2, 1.2, points.shape)).astype(np.float32), mass
-        ), label
-    halves = [middle + [0, 0, by] for by in (-0.625, 0.625)]
-    points = np.concatenate(halves) + rng.uniform(-0.4, 0.4, (2 * len(middle), 3))
-    doubled = np.tile(mass / 2, 2).astype(np.float32)
-    return Specks(points.astype(np.float32), doubled), np.tile(label, 2)
+        middle, mass, label = _merged(middle, mass, label, index // [2, 2, 1])
+    # Two specks a voxel, strewn so that no grid is left to beat with that of the pixels.
+    apart = step[2] / 4
+    reach = np.array([1.3, 1.3, 1.0]) if not fine else np.array([0.45, 0.45, 0.45])
+    away = np.array([0, 0, apart])
+    halves = np.concatenate([middle - away, middle + away])
+    points = halves + rng.uniform(-1, 1, halves.shape) * reach
+    return (
+        Specks(points.astype(np.float32), np.tile(mass / 2, 2).astype(np.float32)),
+        np.tile(label, 2),
+    )
 
 
 def _merged(points: Array, mass: Array, label: Array, block: Array) -> tuple[Array, Array, Array]:

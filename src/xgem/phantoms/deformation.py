@@ -30,7 +30,7 @@ class Deformation:
     def apply(self, points: Array) -> Array:
         """(n, 3) atlas points as points in the patient."""
         moved = self.displacement.at(torch.from_numpy(points)).T.numpy()
-        return points + moved
+        return np.asarray(points + moved)
 
     def inverse(self, grid: Grid) -> Volume:
         """Three channels on a grid in the patient: the atlas point that lies at each voxel."""

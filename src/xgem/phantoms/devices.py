@@ -38,7 +38,7 @@ def pacemaker(chest: Chest, finding: Finding, rng: np.random.Generator) -> Speck
     center[1] -= 7 * chest.patient.wall
     size = rng.uniform(0.85, 1.15)
     parts = [_generator(center, sign, size, rng)]
-    turn = center + [-sign * 12.0, 3.0, -22.0 * size]
+    turn = center + np.array([-sign * 12.0, 3.0, -22.0 * size])
     trunk = [_ARMPIT[sign], _SUBCLAVIAN[sign], _JOINING[sign], *_stations("superior vena cava")]
     right = [*trunk, *_stations("right atrium", "floor", "valve", "ventricle")]
     ends = [right]

@@ -31,6 +31,8 @@ class Exposure:
     """Of the display curve."""
     brightness: float
     """Where the middle of the display curve lies, 0 (bright picture) to 1."""
+    dark: float
+    """Gray of the best aerated lung."""
     white: float
     """Gray of the brightest tissue, at most 1."""
     black: float
@@ -39,25 +41,21 @@ class Exposure:
 
 def sample_exposure(rng: np.random.Generator, lateral: bool, portable: bool) -> Exposure:
     """One of the ways in which hospitals take and show such pictures."""
-    hard = rng.uniform(-1, 1)
-    contrasty = rng.normal(0, 1)
+    hard, contrast, gray = rng.uniform(-1, 1), rng.normal(0, 1), rng.normal(0, 1)
     return Exposure(
         attenuation=(0.0145 if lateral else 0.0182) * (1 - 0.05 * hard) + 0.0008 * portable,
         scatter=rng.uniform(0.3, 0.7) + (0.5 if portable else 0),
         scatter_width=rng.uniform(35, 60),
-        blur=rng.uniform(0.3, 0.7) + 0.25 * portable,
-        noise=rng.uniform(0.004, 0.013) * (1.5 if portable else 1),
-        base=float(
-            np.clip(0.36 - 0.08 * portable + 0.1 * contrasty + rng.normal(0, 0.05), 0.15, 0.9)
-        ),
-        middle=float(
-            np.clip(0.9 + 0.15 * lateral + 0.12 * contrasty + rng.normal(0, 0.08), 0.5, 1.3)
-        ),
-        detail=float(np.clip(rng.lognormal(0.75 + 0.1 * lateral, 0.25), 1.2, 3.4)),
-        steepness=float(rng.uniform(2.2, 4.2)),
-        brightness=float(np.clip(rng.normal(0.36 - 0.08 * portable, 0.11), 0.1, 0.65)),
-        white=float(1 - 0.3 * rng.beta(1.2, 2.2)),
-        black=float(0.06 * rng.beta(1, 3)),
+        blur=rng.uniform(0.3, 0.7) + 0.2 * portable,
+        noise=rng.uniform(0.003, 0.010) * (1.4 if portable else 1),
+        base=float(np.clip(0.34 - 0.06 * portable + 0.07 * contrast, 0.15, 0.7)),
+        middle=float(np.clip(0.78 + 0.2 * lateral + 0.12 * contrast, 0.45, 1.4)),
+        detail=float(np.clip(rng.lognormal(1.0, 0.22), 1.5, 4.5)),
+        steepness=float(rng.uniform(1.2, 3.4)),
+        brightness=float(np.clip(rng.normal(0.40, 0.12), 0.1, 0.7)),
+        dark=float(np.clip(0.22 + 0.10 * gray - 0.03 * contrast + 0.07 * portable, 0.02, 0.5)),
+        white=float(np.clip(0.84 + 0.05 * gray + 0.05 * contrast, 0.62, 1.0)),
+        black=float(0.08 * rng.beta(1, 3)),
     )
 
 
@@ -95,10 +93,11 @@ def _displayed(dense: Array, water: Array, pixel: float, exposure: Exposure) -> 
     def curve(value: Array | float) -> Array:
         return np.asarray(1 / (1 + np.exp(-steep * (np.asarray(value) - center))))
 
-    bottom, top = curve(-0.12), curve(1.25)
-    gray = (curve(place) - bottom) / (top - bottom) * exposure.white
+    bottom, top = curve(0.0), curve(1.0)
+    part = (curve(place) - bottom) / (top - bottom)
+    gray = exposure.dark + (exposure.white - exposure.dark) * part
     # What nothing attenuated is black.
-    open_ = np.exp(-np.maximum(water, 0) / 16)
+    open_ = np.exp(-np.maximum(water, 0) / 14)
     gray = gray * (1 - open_) + exposure.black * open_
     return np.asarray(np.clip(gray, 0, 1), np.float32)
 

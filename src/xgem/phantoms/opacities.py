@@ -1,4 +1,4 @@
-"""What fills or empties the air of the lungs: consolidation, edema, nodules, collapse, emphysema."""
+"""What fills the air of the lungs or makes more of it, from consolidation to emphysema."""
 
 import numpy as np
 import torch
@@ -77,7 +77,7 @@ def lung_place(chest: Chest, side: str, site: str, rng: np.random.Generator) -> 
         rng.uniform(*_DEPTHS[site]),
         rng.uniform(*_ZONES[site]),
     ]
-    return chest.interior.apply(np.array([inside], np.float32))[0]
+    return np.asarray(chest.interior.apply(np.array([inside], np.float32))[0])
 
 
 def consolidate(chest: Chest, finding: Finding, rng: np.random.Generator) -> None:
@@ -103,7 +103,7 @@ def flood(chest: Chest, finding: Finding, rng: np.random.Generator) -> None:
     haze = torch.zeros(chest.grid.shape)
     for sign in (-1, 1):
         center = chest.interior.apply(np.array([HILUM[sign]], np.float32))[0]
-        center = center + [sign * 16, 6, 16 + rng.normal(0, 8)]
+        center = center + np.array([sign * 16, 6, 16 + rng.normal(0, 8)])
         near = torch.exp(-box.squares(center, np.array([60.0, 86.0, 82.0])))
         haze += near * chest.lungs[0 if sign < 0 else 1]
     haze *= (0.10 + 0.74 * severity) * (

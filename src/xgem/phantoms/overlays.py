@@ -55,8 +55,8 @@ def _written(
     by = 4  # drawn large, so that small letters come out soft
     font = ImageFont.load_default(size=max(8, int(height * size * by)))
     canvas = Image.new("L", (size * by, size * by))
-    left, top, right, bottom = font.getbbox(word)
-    x = place[0] * size * by if on_left else size * by * (1 - place[0]) - (right - left)
+    wide = font.getlength(word)
+    x = place[0] * size * by if on_left else size * by * (1 - place[0]) - wide
     ImageDraw.Draw(canvas).text((x, place[1] * size * by), word, fill=255, font=font)
     mask = np.asarray(canvas.resize((size, size), Image.Resampling.BOX), np.float32) / 255
     white = rng.uniform(0.8, 1.0)

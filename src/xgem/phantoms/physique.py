@@ -17,6 +17,11 @@ from xgem.phantoms.streams import Stream, stream
 _SPINE_Z = (-143.0, -85.0, 2.0, 25.0, 48.0, 71.0, 97.0, 124.0, 180.0)
 _SPINE_X = (-5.0, 1.0, 1.0, 4.0, 8.0, 13.0, 18.0, 23.0, 30.0)
 """Where the spine runs in the scan, whose patient lay bent to one side."""
+_YAW = 0.045
+"""How far the scan's left lies farther back than its right, mm a mm across."""
+_SIDE_Z = (-100.0, -60.0, -20.0, 0.0, 20.0, 40.0, 60.0, 80.0, 100.0)
+_LEFT_EXCESS = (0.067, 0.046, 0.080, 0.093, 0.088, 0.075, 0.043, 0.018, 0.0)
+"""How much wider the scan's left half is than its right, as a part of their mean, halved."""
 _CAGE_Z = (-150.0, -130.0, -100.0, -60.0, -20.0, 20.0, 60.0, 100.0, 150.0)
 _CAGE_WIDTH = (50.0, 72.0, 98.0, 111.0, 116.0, 124.0, 130.0, 134.0, 134.0)
 _CAGE_FRONT = (-30.0, -40.0, -57.0, -76.0, -84.0, -86.0, -84.0, -80.0, -80.0)
@@ -36,14 +41,27 @@ def nodes() -> Array:
 
 
 def straight(points: Array) -> Array:
-    """(3, ...) atlas points as if its patient had not lain bent: x from the spine."""
+    """(3, ...) atlas points as if its patient lay straight and were of one width on both sides."""
     moved = points.copy()
     moved[0] -= np.interp(points[2], _SPINE_Z, _SPINE_X)
+    moved[1] -= _YAW * moved[0]
+    excess = np.interp(points[2], _SIDE_Z, _LEFT_EXCESS)
+    moved[0] /= 1 + np.sign(moved[0]) * excess
+    return moved
+
+
+def bent(points: Array) -> Array:
+    """(3, ...) the atlas points of which `straight` makes ``points``."""
+    moved = points.copy()
+    excess = np.interp(points[2], _SIDE_Z, _LEFT_EXCESS)
+    moved[0] *= 1 + np.sign(moved[0]) * excess
+    moved[1] += _YAW * moved[0]
+    moved[0] += np.interp(points[2], _SPINE_Z, _SPINE_X)
     return moved
 
 
 def depth_in_cage(points: Array) -> Array:
-    """mm from the rib cage's inside, positive inside, of straight points (3, ...); approximate."""
+    """Mm from the rib cage's inside, positive inside, of straight points (3, ...); approximate."""
     x, y, z = points
     width = np.interp(z, _CAGE_Z, _CAGE_WIDTH)
     front, back = np.interp(z, _CAGE_Z, _CAGE_FRONT), np.interp(z, _CAGE_Z, _CAGE_BACK)
@@ -123,7 +141,7 @@ def _heart(patient: Patient) -> Array:
     grown = np.stack([x * wide, y * wide, z * tall]) * near * 1.5
     grown[0] += patient.apex * bump(points, (96, -38, 28), (70, 80, 62))
     grown[0] -= patient.atrium * bump(points, (-28, -15, 5), (45, 60, 50))
-    return grown
+    return np.asarray(grown)
 
 
 def _vessels(patient: Patient) -> Array:

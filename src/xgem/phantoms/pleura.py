@@ -33,12 +33,13 @@ def pour(chest: Chest, finding: Finding, rng: np.random.Generator, upright: bool
 
 
 def _lowness(chest: Chest, sign: int, lean: float, severity: float) -> Tensor:
-    """mm down, or up to which height fluid is drawn along the chest wall."""
+    """Mm down, or up to which height fluid is drawn along the chest wall."""
     z, y = chest.grid.axis(2)[:, None, None], chest.grid.axis(1)[None, :, None]
     down = (z + lean * y) / (1 + lean * lean) ** 0.5
     # A meniscus: thin along the wall, highest at the side and at the back.
     climb = (26 + 40 * severity) * torch.exp(-chest.wall.clamp(min=0) / 13.0)
-    return down + climb
+    low: Tensor = down + climb
+    return low
 
 
 def _level(low: Tensor, lung: Tensor, milliliters: float, step: tuple[float, ...]) -> float:
@@ -72,7 +73,7 @@ def escape(chest: Chest, finding: Finding, rng: np.random.Generator, upright: bo
 
 
 def _gap(chest: Chest, severity: float, upright: bool) -> Tensor:
-    """mm of gas by height: most at the apex of one who sits, at the base of one who lies."""
+    """Mm of gas by height: most at the apex of one who sits, at the base of one who lies."""
     origin = chest.grid.axis(2)
     top, bottom = float(origin[0]) + 12, float(origin[-1]) - 30
     level = ((origin - top) / (bottom - top)).clamp(0, 1)

@@ -1,6 +1,7 @@
 """From a chest in 3-D to path lengths on a detector, by a diverging beam."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from xgem.phantoms.volume import Grid
 
 _SLABS = 14
 """Layers along the beam, each of which is magnified as a whole."""
-GRAIN = 0.5
+GRAIN = 0.45
 """Pixels, standard deviation, of the extent of a speck on the detector."""
 
 
@@ -73,7 +74,7 @@ class View:
         return u * scale + middle, v * scale + middle
 
     def coordinates(self, along: float) -> tuple[Array, Array]:
-        """What every pixel shows of the plane at ``along`` mm: across and down, each (size, size)."""
+        """What pixels show of the plane at ``along`` mm: across and down, each (size, size)."""
         place = (np.arange(self.size) + 0.5) * self.pixel - self.field / 2
         u, v = np.meshgrid(-place if self.flip else place, place)
         u, v = u - self.shift[0], v - self.shift[1]
@@ -117,7 +118,7 @@ class View:
         lined = values.movedim(1 if axis == 1 else 2, 0)  # along the beam first, then z and across
         edges = np.linspace(0, count, min(_SLABS, count) + 1).round().astype(int)
         layers, maps = [], []
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in pairwise(edges):
             along = grid.start[axis] + step * ((low + high - 1) / 2)
             layers.append(lined[low:high].sum(0) * step)
             maps.append(self._map(along, grid))

@@ -49,7 +49,7 @@ def frontal_water(scene: Scene, acquisition: Acquisition) -> Array:
     x, z = view.coordinates(0.0)
     solid = joined(view.path(scene.trunk.values[0], scene.trunk.grid), shoulders(patient, x, z))
     solid += breasts_from_front(patient, x, z)
-    return _without_gas(scene, view, solid) + view.splat(scene.hanging)
+    return np.asarray(_without_gas(scene, view, solid) + view.splat(scene.hanging))
 
 
 def lateral_water(scene: Scene, acquisition: Acquisition) -> Array:
@@ -60,7 +60,7 @@ def lateral_water(scene: Scene, acquisition: Acquisition) -> Array:
     skin = ndimage.gaussian_filter1d(np.where(solid > 80, y, 60.0).min(axis=1), view.size / 24)
     solid = joined(solid, raised_arms(patient, y, z))
     solid += breasts_from_side(patient, y, z, skin[:, None])
-    return _without_gas(scene, view, solid) + view.splat(scene.raised)
+    return np.asarray(_without_gas(scene, view, solid) + view.splat(scene.raised))
 
 
 def _without_gas(scene: Scene, view: View, solid: Array) -> Array:

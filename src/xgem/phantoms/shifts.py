@@ -54,7 +54,7 @@ def _wide_mediastinum(patient: Patient, finding: Finding, points: Array, upright
 def _hyperinflation(patient: Patient, finding: Finding, points: Array, upright: bool) -> Array:
     """Low flat domes, a narrow heart, air between breastbone and aorta."""
     severity = finding.severity
-    x, y, z = points
+    x, _, z = points
     moved = np.zeros_like(points)
     inner = ramp(depth_in_cage(points), -45, -20)
     moved[2] += inner * (8 + 14 * severity) * ramp(z, -60, 40)

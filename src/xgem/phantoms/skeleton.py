@@ -20,14 +20,14 @@ from xgem.phantoms.atlas import (
     load_atlas,
 )
 from xgem.phantoms.deformation import Deformation, ramp
-from xgem.phantoms.physique import straight
+from xgem.phantoms.physique import bent, straight
 from xgem.phantoms.specks import Array, Specks, join, lengths, smooth_path
 from xgem.phantoms.streams import Stream, stream
 from xgem.study import Finding
 
 CORTEX = 1.35
 """mm of water that a millimeter of cortical bone weighs beyond the soft tissue in its place."""
-_HARDNESS = 2.1
+_HARDNESS = 2.5
 """How much more bone weighs for the radiation of a radiograph than for that of the scan."""
 _SPINE, _GIRDLE, _CAGE = (27, 50), (HUMERUS, CLAVICLE + 1), (LEFT_RIBS[0], CARTILAGE)
 """First and last label of each."""
@@ -39,15 +39,22 @@ def skeleton(patient: Patient, fine: bool) -> Bones:
     points = bones.specks.points.copy()
     where = dict(bones.where)
     if patient.mirrored:
-        points[:, 0] -= 2 * straight(points.T)[0]
+        points = mirrored(points)
         where = {_other_side(label): place for label, place in where.items()}
     mass = bones.specks.mass * np.float32(_HARDNESS * patient.bone)
-    mass[bones.range(*_SPINE)] *= np.float32(0.75)  # spongy: seen through more than ribs
+    mass[bones.range(*_SPINE)] *= np.float32(0.6)  # spongy: seen through more than ribs
     rng = stream(patient.seed, Stream.ANATOMY, 3)
     _move_ribs(points, mass, where, rng)
     cartilage = where[CARTILAGE]
     mass[cartilage] *= _patches(points[cartilage], rng) * np.float32(1.6 * patient.calcified)
     return Bones(Specks(points, mass), where)
+
+
+def mirrored(points: Array) -> Array:
+    """(n, 3) atlas points seen in a mirror, as if the atlas's patient lay straight."""
+    turned = straight(points.T)
+    turned[0] *= -1
+    return np.ascontiguousarray(bent(turned).T)
 
 
 def _other_side(label: int) -> int:
@@ -147,7 +154,8 @@ def _lowered(points: Array, sign: int, spread: float) -> Array:
     turned[:, 0] = away[:, 0] * np.cos(angle) - away[:, 2] * np.sin(angle)
     turned[:, 2] = away[:, 0] * np.sin(angle) + away[:, 2] * np.cos(angle)
     turned[:, 0] *= 0.9
-    return (turned + pivot + [sign * (spread + 2), -0.4 * spread, 14]).astype(np.float32)
+    rolled = np.array([sign * (spread + 2), -0.4 * spread, 14])
+    return np.asarray(turned + pivot + rolled, np.float32)
 
 
 def _girdle(patient: Patient, body: Deformation, sign: int, spread: float) -> Specks:
@@ -162,7 +170,7 @@ def _girdle(patient: Patient, body: Deformation, sign: int, spread: float) -> Sp
                 inner,
                 inner + 0.28 * along + [0, -14, -5],
                 inner + 0.66 * along + [0, 6, 3],
-                outer + [0, 4, 0],
+                outer + np.array([0, 4, 0]),
             ]
         ),
         150,
@@ -175,10 +183,19 @@ def _girdle(patient: Patient, body: Deformation, sign: int, spread: float) -> Sp
     root = np.array([sign * (62.0 + spread), 66.0, outer[2] + 44])
     spine = smooth_path(np.array([root, 0.5 * (root + tip) + [0, 14, 2], tip]), 120)
     shells.append(_tube(spine, np.linspace(2.0, 6.5, 120), np.linspace(3.0, 8.0, 120), 0.12, 0.4))
-    hook = smooth_path(np.array([socket + [0, -4, -10], socket + [-sign * 10, -20, -16]]), 40)
+    hook = smooth_path(
+        np.array([socket + np.array([0, -4, -10]), socket + np.array([-sign * 10, -20, -16])]), 40
+    )
     shells.append(_tube(hook, np.full(40, 6.0), np.full(40, 6.0), 0.2, 0.4))
     rim = smooth_path(
-        np.array([socket + [0, 0, -16], socket + [sign * -4, 2, 0], socket + [0, 0, 16]]), 60
+        np.array(
+            [
+                socket + np.array([0, 0, -16]),
+                socket + np.array([sign * -4, 2, 0]),
+                socket + np.array([0, 0, 16]),
+            ]
+        ),
+        60,
     )
     shells.append(_tube(rim, np.full(60, 3.0), np.full(60, 11.0), 0.3, 0.4))
     shells.append(_humerus(socket, sign))

@@ -18,7 +18,7 @@ def joined(first: Array, second: Array) -> Array:
 
 
 def shoulders(patient: Patient, x: Array, z: Array) -> Array:
-    """mm of soft tissue along the rays of a frontal view at (x, z): neck, shoulders, arms."""
+    """Mm of soft tissue along the rays of a frontal view at (x, z): neck, shoulders, arms."""
     wide, tall = patient.width, patient.height
     full = patient.shoulder * (0.94 + 0.12 * patient.heft)
     reach = np.abs(x) / wide
@@ -49,7 +49,7 @@ def _capsule(
     last: Number,
     deep: Number,
 ) -> Array:
-    """Thickness of a limb from ``start`` to ``end`` whose radius goes from ``first`` to ``last``."""
+    """Thickness of a limb whose radius goes from ``first`` at ``start`` to ``last`` at ``end``."""
     dx, dz = end[0] - start[0], end[1] - start[1]
     part = np.clip(((x - start[0]) * dx + (z - start[1]) * dz) / (dx * dx + dz * dz), 0, 1)
     square = (x - start[0] - part * dx) ** 2 + (z - start[1] - part * dz) ** 2
@@ -58,7 +58,7 @@ def _capsule(
 
 
 def breasts_from_front(patient: Patient, x: Array, z: Array) -> Array:
-    """mm of breast along the rays of a frontal view."""
+    """Mm of breast along the rays of a frontal view."""
     depth = patient.breast
     total = np.zeros_like(x)
     if depth <= 0:
@@ -75,7 +75,7 @@ def breasts_from_front(patient: Patient, x: Array, z: Array) -> Array:
 
 
 def breasts_from_side(patient: Patient, y: Array, z: Array, front: Array) -> Array:
-    """mm of breast along the rays of a lateral view; ``front`` is y of the chest's skin by pixel."""
+    """Mm of breast along the rays of a lateral view; ``front`` is y of the chest's skin."""
     depth = patient.breast
     if depth <= 0:
         return np.zeros_like(y)
@@ -89,7 +89,7 @@ def breasts_from_side(patient: Patient, y: Array, z: Array, front: Array) -> Arr
 
 
 def raised_arms(patient: Patient, y: Array, z: Array) -> Array:
-    """mm of soft tissue along the rays of a lateral view at (y, z): shoulders and raised arms."""
+    """Mm of soft tissue along the rays of a lateral view at (y, z): shoulders and raised arms."""
     tall, deep = patient.height, patient.depth
     full = patient.shoulder * (0.92 + 0.16 * patient.heft)
     y, z = y / deep, z / tall

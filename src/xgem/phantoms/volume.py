@@ -59,7 +59,7 @@ class Volume:
     grid: Grid
 
     def at(self, points: Tensor) -> Tensor:
-        """(channels, ...) values at ``points``, linear between voxels, constant beyond the border."""
+        """(channels, ...) values at ``points``, linear between voxels, the border's beyond it."""
         flat = self.grid.unit(points).reshape(1, 1, 1, -1, 3)
         found = F.grid_sample(
             self.values[None], flat, mode="bilinear", padding_mode="border", align_corners=True

@@ -1,6 +1,6 @@
 """How well the report labeler reads: phantoms' reports, by phrases, and real ones, by MeSH terms.
 
-    python runs/report_labeler.py ../shared/data/NLMCXR_reports.tgz
+    python benchmarks/report_labeler.py ../shared/data/NLMCXR_reports.tgz
 
 The first two columns are F1 of phantoms' reports whose phrases a model may train on, and of the
 fifth that is held out. The third is F1 of Indiana University's reports against the MeSH terms that
