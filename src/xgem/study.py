@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -127,8 +128,13 @@ class Study:
 
     def __reduce__(self) -> tuple[object, ...]:
         # The read-only view of the contents cannot be pickled itself, and pools of workers do so.
-        fields = dict(self.contents), self.findings, self.synthetic
-        return _study, (self.id, *fields)
+        return partial(
+            Study,
+            id=self.id,
+            contents=dict(self.contents),
+            findings=self.findings,
+            synthetic=self.synthetic,
+        ), ()
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
@@ -142,12 +148,3 @@ class Study:
             return dict.fromkeys(names, math.nan)
         found = {finding.label for finding in self.findings}
         return {name: float(name in found if name != "No Finding" else not found) for name in names}
-
-
-def _study(
-    id: str,
-    contents: Mapping[Modality, Content],
-    findings: tuple[Finding, ...] | None,
-    synthetic: bool,
-) -> Study:
-    return Study(id=id, contents=contents, findings=findings, synthetic=synthetic)
