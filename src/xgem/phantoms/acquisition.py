@@ -45,7 +45,7 @@ def sample_acquisition(patient: Patient, lungs: Grid, seed: int, size: int) -> A
     loose = 1.6 if portable else 1.0
     front, back = low[1] - skin - rng.uniform(5, 20), high[1] + skin + rng.uniform(5, 20)
     middle = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
-    needed = (high[0] - low[0] - 2 * _MARGIN) / rng.uniform(0.77, 0.94)
+    needed = (high[0] - low[0] - 2 * _MARGIN) / rng.uniform(0.70, 0.89)
     grow = 1.12 if portable else 1.1
     top = low[2] + _MARGIN - rng.uniform(14, 46)
     frontal = View(

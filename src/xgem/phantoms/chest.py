@@ -97,7 +97,7 @@ def soft_tissue(body: Deformation, lungs: Grid) -> tuple[Volume, Volume]:
     high = [float(axis[inner].max()) for axis in moved]
     top, bottom = lungs.start[2], lungs.start[2] + lungs.step[2] * (lungs.count[2] - 1)
     # Above and below, the picture shows some of the neck and of the belly.
-    coarse = Grid.filling((low[0], low[1], top - 90), (high[0], high[1], bottom + 60), 2 * _COARSE)
+    coarse = Grid.filling((low[0], low[1], top - 90), (high[0], high[1], bottom + 150), 2 * _COARSE)
     origin = body.inverse(coarse)
     grid = _refining(coarse, TISSUE_STEP)
     density, trunk = load_atlas().tissue.at(refined(origin, grid))

@@ -53,8 +53,8 @@ def sample_exposure(rng: np.random.Generator, lateral: bool, portable: bool) -> 
         detail=float(np.clip(rng.lognormal(1.0, 0.22), 1.5, 4.5)),
         steepness=float(rng.uniform(1.2, 3.4)),
         brightness=float(np.clip(rng.normal(0.40, 0.12), 0.1, 0.7)),
-        dark=float(np.clip(0.22 + 0.10 * gray - 0.03 * contrast + 0.07 * portable, 0.02, 0.5)),
-        white=float(np.clip(0.84 + 0.05 * gray + 0.05 * contrast, 0.62, 1.0)),
+        dark=float(np.clip(0.27 + 0.11 * gray - 0.05 * contrast + 0.08 * portable, 0.02, 0.55)),
+        white=float(np.clip(0.80 + 0.06 * gray + 0.07 * contrast, 0.62, 1.0)),
         black=float(0.08 * rng.beta(1, 3)),
     )
 

@@ -35,7 +35,7 @@ def _collimated(gray: Array, portable: bool, rng: np.random.Generator) -> Array:
     seen = gray.copy()
     soft = 2.0 / size
     for edge in (across, -across, down, -down):
-        inward = rng.beta(1.3, 6) * 0.28 if rng.random() < 0.3 else 0.0
+        inward = rng.beta(1.3, 6) * 0.24 if rng.random() < 0.14 else 0.0
         if inward or angle:
             cut = np.clip((edge - (1 - inward - 1.5 * abs(angle) * (angle != 0))) / soft, 0, 1)
             seen = seen * (1 - cut) + level * cut

@@ -30,7 +30,7 @@ from xgem.phantoms.streams import Stream, stream
 from xgem.phantoms.wording import describe
 from xgem.study import FRONTAL, LATERAL, REPORT, Finding, Study
 
-_VESSELS = 1.3
+_VESSELS = 1.8
 """How much stronger vessels are than in the scan, whose voxels swallow the small ones."""
 _MONITORED = 0.55
 """Share of bedside radiographs with electrodes on the chest."""

@@ -42,7 +42,7 @@ def skeleton(patient: Patient, fine: bool) -> Bones:
         points = mirrored(points)
         where = {_other_side(label): place for label, place in where.items()}
     mass = bones.specks.mass * np.float32(_HARDNESS * patient.bone)
-    mass[bones.range(*_SPINE)] *= np.float32(0.6)  # spongy: seen through more than ribs
+    mass[bones.range(*_SPINE)] *= np.float32(0.4)  # spongy: seen through more than ribs
     rng = stream(patient.seed, Stream.ANATOMY, 3)
     _move_ribs(points, mass, where, rng)
     cartilage = where[CARTILAGE]
@@ -205,9 +205,9 @@ def _girdle(patient: Patient, body: Deformation, sign: int, spread: float) -> Sp
 
 def _humerus(socket: Array, sign: int) -> Specks:
     head = socket + np.array([sign * 20.0, -4.0, 2.0])
-    down = head + np.array([sign * 36.0, -16.0, 190.0])
-    path = head + (down - head) * np.linspace(0, 1, 190)[:, None]
-    thick = np.interp(np.linspace(0, 1, 190), [0, 0.1, 0.2, 0.38, 1], [22, 21, 15, 11.5, 11])
+    down = head + np.array([sign * 55.0, -24.0, 290.0])
+    path = head + (down - head) * np.linspace(0, 1, 280)[:, None]
+    thick = np.interp(np.linspace(0, 1, 280), [0, 0.07, 0.13, 0.25, 1], [22, 21, 15, 11.5, 11])
     shaft = _tube(path[12:], thick[12:], thick[12:], 0.7, 0.2, around=30)
     # A ball of points by golden angles, in shells of equal volume.
     count = 5000

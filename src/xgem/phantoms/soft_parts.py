@@ -32,7 +32,7 @@ def shoulders(patient: Patient, x: Array, z: Array) -> Array:
         ((166, -96 - lift), (174, -82 - lift), 50 * full, 50 * full, 1.2),
         ((100, -84), (160, -84), 50 * full, 44 * full, 1.0),
         ((120, -28), (166, -76), 12 * full, 30 * full, 1.6),
-        ((174, -82 - lift), (236, 100), 48 * full, 42 * full, 1.15),
+        ((174, -82 - lift), (270, 200), 48 * full, 40 * full, 1.15),
     ]
     total = np.zeros_like(x)
     for start, end, first, last, deep in parts:
