@@ -136,7 +136,7 @@ def sample_patient(seed: int) -> Patient:
         heart=about(0.70 + 0.05 * (heft - 0.4) + 0.03 * old - 0.0022 * (inspiration - 27), 0.06),
         heart_height=about(1.0, 0.06),
         apex=about(-6 + 3 * old, 6),
-        atrium=about(13, 5),
+        atrium=about(11, 4.5),
         knob=about(11 + 6 * old, 5),
         aorta=about(3 * old, 3.5),
         trunk=about(0, 4),

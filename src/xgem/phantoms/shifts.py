@@ -38,7 +38,7 @@ def _cardiomegaly(patient: Patient, finding: Finding, points: Array, upright: bo
     near = bump(points, HEART, HEART_RADII)
     x, y, z = (axis - c for axis, c in zip(points, HEART, strict=True))
     moved = 1.5 * near * np.stack([x * grown, 0.7 * y * grown, 0.25 * z * grown])
-    moved[0] -= 9 * finding.severity * bump(points, (-28, -15, 5), (45, 60, 50))
+    moved[0] -= 5 * finding.severity * bump(points, (-28, -15, 5), (60, 70, 60))
     moved[0] += 10 * finding.severity * bump(points, (96, -38, 28), (70, 80, 62))
     return np.asarray(moved)
 
