@@ -177,10 +177,12 @@ def _linear(real: np.ndarray, phantoms: np.ndarray, seed: int) -> float:
 
 
 def _neighbors(size: int, seed: int, patients: int = 40) -> dict[str, float]:
-    """Root mean squares between frontal views: two takes of a patient, and of two patients.
+    """How unlike frontal views are: two takes of one patient, and those of two patients.
 
     The second take of a patient is another exposure, position and noise of the same anatomy and
-    findings. Of each patient's distances to all others, the smallest counts.
+    findings. Unlike is 1 - r, where r is the correlation of two pictures laid over each other as
+    well as shifts and magnification allow: where a patient stood is nobody's likeness. Of each
+    patient's figures with all others, the smallest counts.
     """
     first, second = [], []
     for place in range(patients):
@@ -189,9 +191,7 @@ def _neighbors(size: int, seed: int, patients: int = 40) -> dict[str, float]:
         for takes, acquired in ((first, anatomy), (second, anatomy + 500_000)):
             scene, acquisition = build_scene(sample_patient(anatomy), findings, acquired, size)
             takes.append(develop(project(scene, acquisition), acquisition, acquired)[0])
-    # Distances of what is shown, not of how bright it is shown.
-    flat = [np.stack([_normalized(image) for image in takes]) for takes in (first, second)]
-    apart = np.sqrt(((flat[0][:, None] - flat[1][None]) ** 2).mean(axis=2))
+    apart = 1 - _alignment(np.stack(first), np.stack(second))
     same = np.diag(apart)
     others = (apart + np.diag(np.full(patients, np.inf))).min(axis=1)
     return {
@@ -201,9 +201,38 @@ def _neighbors(size: int, seed: int, patients: int = 40) -> dict[str, float]:
     }
 
 
-def _normalized(image: np.ndarray) -> np.ndarray:
-    small = resize(image, 64, 64)[6:-6, 6:-6].ravel()
-    return (small - small.mean()) / (small.std() + 1e-6)
+def _alignment(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(n, m) the best correlation of each of ``first`` with each of ``second``, moved and scaled.
+
+    The middle of the one is sought in the other, of which eleven magnifications are tried.
+    """
+    inner, reach = 64, 80
+    still = np.stack([_standard(_middle(resize(i, 96, 96), inner)) for i in first])
+    still = np.pad(still, ((0, 0), (0, reach - inner), (0, reach - inner)))
+    spectrum = np.conj(np.fft.rfft2(still))
+    window = np.pad(np.ones((inner, inner)), (0, reach - inner))
+    ones = np.conj(np.fft.rfft2(window))
+    best = np.full((len(first), len(second)), -1.0)
+    room = reach - inner + 1
+    for side in range(86, 107, 2):
+        moving = np.stack([_middle(resize(i, side, side), reach) for i in second])
+        mean = np.fft.irfft2(np.fft.rfft2(moving) * ones, s=(reach, reach)) / inner**2
+        square = np.fft.irfft2(np.fft.rfft2(moving**2) * ones, s=(reach, reach)) / inner**2
+        spread = np.sqrt(np.maximum(square - mean**2, 1e-6))[:, :room, :room]
+        for place, one in enumerate(np.fft.rfft2(moving)):
+            product = np.fft.irfft2(one * spectrum, s=(reach, reach))[:, :room, :room]
+            found = (product / inner**2 / spread[place]).max(axis=(1, 2))
+            best[:, place] = np.maximum(best[:, place], found)
+    return best
+
+
+def _middle(image: np.ndarray, side: int) -> np.ndarray:
+    edge = (len(image) - side) // 2
+    return image[edge : edge + side, edge : edge + side]
+
+
+def _standard(image: np.ndarray) -> np.ndarray:
+    return (image - image.mean()) / (image.std() + 1e-6)
 
 
 def _plot(real: np.ndarray, phantoms: np.ndarray, path: Path) -> None:

@@ -76,7 +76,7 @@ def catheter(chest: Chest, finding: Finding, rng: np.random.Generator) -> Specks
     inner = TIPS[: TIPS.index(str(finding.site)) + 1]
     path = _path(chest, [*start, _JOINING[sign], *_stations(*inner)], rng)
     thick = {"jugular": 1.0, "subclavian": 1.0, "arm": 0.7}[str(way)] * rng.uniform(0.8, 1.2)
-    return join([wire(path, 21.0 * thick), wire(path[-10:], 8.0 * thick)])
+    return join([wire(path, 30.0 * thick), wire(path[-10:], 8.0 * thick)])
 
 
 def electrodes(chest: Chest, rng: np.random.Generator) -> Specks:

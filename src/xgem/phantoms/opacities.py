@@ -86,11 +86,11 @@ def consolidate(chest: Chest, finding: Finding, rng: np.random.Generator) -> Non
     assert finding.site
     severity = finding.severity
     center = lung_place(chest, finding.side, finding.site, rng)
-    radii = (18 + 44 * severity) * rng.uniform([0.9, 0.9, 0.8], [1.35, 1.5, 1.35])
+    radii = (20 + 60 * severity**0.6) * rng.uniform([0.9, 0.9, 0.8], [1.35, 1.5, 1.35])
     box = Box(chest.grid, center, 1.55 * radii)
     filled = 1.4 - box.squares(center, radii)
     filled += 0.36 * box.lumps(rng, 5) + 0.26 * box.lumps(rng, 12)
-    filled = filled.clamp(0, 1) * (0.36 + 0.6 * severity)
+    filled = filled.clamp(0, 1) * (0.3 + 0.63 * severity**0.5)
     filled *= lobe(chest, box, finding.side, lobe_name(finding.side, finding.site))
     chest.gas[box.at] *= 1 - filled
     chest.vessel[box.at] *= 1 - 1.5 * filled
@@ -129,7 +129,7 @@ def lesion_place(chest: Chest, finding: Finding, rng: np.random.Generator) -> tu
     """Center (3,) and radius in mm of a nodule that lies wholly inside gas-filled lung."""
     assert finding.side
     assert finding.site
-    radius = 3.6 + 14.5 * finding.severity**1.2
+    radius = 4.2 + 15 * finding.severity**1.1
     tries = np.stack([lung_place(chest, finding.side, finding.site, rng) for _ in range(24)])
     offsets = np.array([[0, 0, 0], *(np.eye(3) * radius), *(np.eye(3) * -radius)])
     place = chest.grid.unit(torch.from_numpy((tries[:, None] + offsets).astype(np.float32)))
