@@ -121,13 +121,17 @@ class Study:
     """The truth of a simulated study, () where nothing is wrong; None where it is not known."""
     synthetic: bool = False
     """Simulated or generated, as its files say; everything else counts as a real patient's."""
+    label_values: Mapping[str, float] = field(default_factory=dict)
+    """What is known of a patient's labels: 1 present, 0 absent, -1 doubted; NaN or left out where
+    it is not known."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "contents", MappingProxyType(dict(self.contents)))
+        for name in ("contents", "label_values"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def __reduce__(self) -> tuple[object, ...]:
-        # The read-only view of the contents cannot be pickled itself, and pools of workers do so.
-        fields = dict(self.contents), self.findings, self.synthetic
+        # Read-only views cannot be pickled themselves, and pools of workers do so.
+        fields = dict(self.contents), self.findings, self.synthetic, dict(self.label_values)
         return _study, (self.id, *fields)
 
     @property
@@ -137,9 +141,12 @@ class Study:
         return tuple(sorted(self.contents, key=lambda m: (order.get(m, len(order)), m.letter)))
 
     def labels(self, names: Iterable[str]) -> dict[str, float]:
-        """1 where a finding is there, 0 where it is not, NaN where that is not known."""
+        """1 where a finding is there, 0 where it is not, NaN where that is not known.
+
+        -1 where a report or a publisher doubts it.
+        """
         if self.findings is None:
-            return dict.fromkeys(names, math.nan)
+            return {name: self.label_values.get(name, math.nan) for name in names}
         found = {finding.label for finding in self.findings}
         return {name: float(name in found if name != "No Finding" else not found) for name in names}
 
@@ -149,5 +156,12 @@ def _study(
     contents: Mapping[Modality, Content],
     findings: tuple[Finding, ...] | None,
     synthetic: bool,
+    label_values: Mapping[str, float],
 ) -> Study:
-    return Study(id=id, contents=contents, findings=findings, synthetic=synthetic)
+    return Study(
+        id=id,
+        contents=contents,
+        findings=findings,
+        synthetic=synthetic,
+        label_values=label_values,
+    )

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from xgem.checkpoint import read_manifest
-from xgem.data.store import Store, write_store
+from xgem.data.store import Store
+from xgem.data.store_writer import write_store
 from xgem.model import Model, ModelConfig
 from xgem.phantoms import simulate
 from xgem.training.export import export

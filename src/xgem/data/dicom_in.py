@@ -19,6 +19,7 @@ from xgem.data.chest_header import (
     check_view,
     orientation_note,
     value,
+    view,
 )
 from xgem.data.decoded import DecodedImage
 from xgem.data.dicom_pixels import MAX_PIXELS, is_signed, stored_pixels
@@ -72,15 +73,16 @@ def read_dicom(
     return decode_dicom(read_bytes(path), str(path), policy, modality)
 
 
-def decode_dicom(data: bytes, name: str, policy: Policy, modality: Modality) -> DecodedImage:
-    """`read_dicom` of bytes; ``name`` stands in messages."""
+def decode_dicom(data: bytes, name: str, policy: Policy, modality: Modality | None) -> DecodedImage:
+    """`read_dicom` of bytes; ``name`` stands in messages, None takes any view."""
     with warnings.catch_warnings():
         # Archives are full of small violations (dates, VRs); they concern no pixel.
         warnings.simplefilter("ignore")
         header = _parse(data, name)
         check_radiograph(header, name)
         check_chest(header, name)
-        check_view(header, modality, name)
+        if modality is not None:
+            check_view(header, modality, name)
         stored, bits = stored_pixels(header, name)
         if policy == "released":
             pixels, notes = _released_brightness(header, stored, bits), list[str]()
@@ -89,13 +91,18 @@ def decode_dicom(data: bytes, name: str, policy: Policy, modality: Modality) -> 
         else:
             pixels, notes = _shown_brightness(header, stored, bits)
             zoom = _squaring(header)
-        if remark := orientation_note(header, modality):
+        named = view(header)
+        shown = modality or (named[0] if named else None)
+        if shown is not None and (remark := orientation_note(header, shown)):
             notes.append(remark)
         if value(header, "PresentationIntentType").upper() == "FOR PROCESSING":
             notes.append("raw detector data (FOR PROCESSING), which may look flat or negative")
         return DecodedImage(
             pixels=_zoomed(pixels, zoom, name),
             synthetic=says_synthetic(value(header, "SyntheticData")),
+            bits=bits,
+            view=named[0] if named else None,
+            burned_in=value(header, "BurnedInAnnotation").upper(),
             notes=tuple(notes),
         )
 

@@ -21,6 +21,12 @@ from xgem.data.whole_file import read_bytes, write_bytes
 from xgem.errors import ConfigError, InputError
 from xgem.study import Modality
 
+NEGATIVE = (
+    "it looks like a negative, with dark bone; look at it, and invert it "
+    "or correct its Photometric Interpretation"
+)
+"""A remark on a file."""
+
 
 class InputWarning(UserWarning):
     """A file is usable, but something about it is doubtful."""
@@ -65,8 +71,19 @@ class Radiograph:
     """The file says that it was simulated or generated."""
     sha256: str
     """Of the file's bytes, for provenance."""
+    bits: int = 8
+    """Depth of the values in the file."""
+    view: Modality | None = None
+    """What the file itself calls the view; None where it does not say."""
+    burned_in: str = ""
+    """DICOM's Burned In Annotation: "YES", "NO", or "" where it is not said."""
     notes: tuple[str, ...] = ()
     """What is doubtful about the file, one sentence each."""
+
+    @property
+    def looks_negative(self) -> bool:
+        """The picture contradicts what the file says of black and white."""
+        return NEGATIVE in self.notes
 
 
 def read_radiograph(
@@ -81,29 +98,53 @@ def read_radiograph(
     """
     name = os.fspath(path)
     data = read_bytes(name)
-    if is_dicom(data):
-        decoded = decode_dicom(data, name, preprocessing.policy, modality)
-    elif is_image(data):
-        decoded = decode_image(data, name)
-    else:
-        raise InputError(
-            f"{name} holds {_guess(data)}, expected a radiograph as DICOM, PNG, JPEG or TIFF; "
-            f"choose another file"
-        )
-    pixels = preprocessing.apply(_visible(decoded, name))
-    notes = list(decoded.notes)
-    if looks_inverted(decoded.pixels):
-        notes.append(
-            "it looks like a negative, with dark bone; look at it, and invert it "
-            "or correct its Photometric Interpretation"
-        )
-    for note in notes:
+    decoded = decode_file(data, name, modality, preprocessing.policy)
+    radiograph = preprocessed(decoded, data, name, preprocessing)
+    for note in radiograph.notes:
         warnings.warn(f"{name}: {note}", InputWarning, stacklevel=2)
+    return radiograph
+
+
+def decode_file(data: bytes, name: str, modality: Modality | None, policy: Policy) -> DecodedImage:
+    """The radiograph in the bytes of a file, at its own size.
+
+    Args:
+        data: the whole file.
+        name: of the file, for messages.
+        modality: the view that it must be; None takes any.
+        policy: how stored values become brightness.
+
+    Raises:
+        InputError: the file cannot be used as this view; the message says why and what to do.
+    """
+    if is_dicom(data):
+        return decode_dicom(data, name, policy, modality)
+    if is_image(data):
+        return decode_image(data, name, policy)
+    raise InputError(
+        f"{name} holds {_guess(data)}, expected a radiograph as DICOM, PNG, JPEG or TIFF; "
+        f"choose another file"
+    )
+
+
+def preprocessed(
+    decoded: DecodedImage, data: bytes, name: str, preprocessing: Preprocessing
+) -> Radiograph:
+    """Bring what a file held to the size of a model or store.
+
+    Raises:
+        InputError: there is nothing to see in it.
+    """
+    pixels = preprocessing.apply(_visible(decoded, name))
+    negative = (NEGATIVE,) if looks_inverted(decoded.pixels) else ()
     return Radiograph(
         pixels=pixels,
         synthetic=decoded.synthetic,
         sha256=hashlib.sha256(data).hexdigest(),
-        notes=tuple(notes),
+        bits=decoded.bits,
+        view=decoded.view,
+        burned_in=decoded.burned_in,
+        notes=(*decoded.notes, *negative),
     )
 
 

@@ -20,7 +20,9 @@ import torch
 
 from xgem.checkpoint import load_into, read_manifest, write_checkpoint
 from xgem.data.report_tokens import ReportTokens
-from xgem.data.store import Store, write_json, write_store
+from xgem.data.store import Store
+from xgem.data.store_writer import write_store
+from xgem.data.whole_file import write_json
 from xgem.errors import ConfigError, StoreError
 from xgem.model import Model, ModelConfig
 from xgem.phantoms import simulate
