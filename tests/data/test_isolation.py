@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import xgem
 from xgem.data.isolation import Worker, WorkerDiedError, ordered_map
 from xgem.errors import InputError
 
@@ -37,8 +38,7 @@ def job(argument, announce):
 @pytest.fixture
 def worker(monkeypatch):
     # A worker imports its job by the module's name.
-    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     monkeypatch.setattr(job, "__module__", "test_isolation")
     worker = Worker(job, seconds=20.0)
     yield worker
@@ -99,6 +99,7 @@ def test_results_come_in_order_from_several_processes(worker, monkeypatch):
 def test_a_worker_ends_with_its_owner(worker):
     script = (
         "import os, signal, sys\n"
+        f"sys.path.insert(0, {str(Path(xgem.__file__).parents[1])!r})\n"
         "from xgem.data.isolation import Worker\n"
         "import test_isolation\n"
         "print(Worker(test_isolation.job, 20.0).run(('echo', 1))[2], flush=True)\n"

@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from xgem.errors import XGeMError
@@ -98,6 +99,7 @@ class Worker:
             with theirs:
                 self._process = subprocess.Popen(
                     command,
+                    env={**os.environ, "PYTHONPATH": _paths()},
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,  # decoders print what they think of a file
@@ -152,6 +154,12 @@ def ordered_map(
         for worker in made:
             worker.close()
         pool.shutdown()
+
+
+def _paths() -> str:
+    """Where modules are found, our own copy of xgem first: a worker runs the code of its owner."""
+    here = str(Path(__file__).resolve().parents[2])
+    return os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
 
 
 def _serve(connection: Connection) -> None:

@@ -51,7 +51,7 @@ class PrepareConfig:
     """Look for burned-in text with tesseract, and leave out images that have some."""
     max_rejected: float = 0.05
     """Share of files that may be unreadable before the run stops."""
-    seconds: float = 120
+    seconds: float = 120.0
     """After which a file is given up; a large radiograph takes about one."""
 
     def __post_init__(self) -> None:
@@ -133,6 +133,7 @@ def prepare(
     private = private_folder(out)
     work = private / "work"
     with writing(out):
+        private.mkdir(mode=0o700, parents=True, exist_ok=True)
         secret = open_salt(salt or private / "salt")
         splits = assign_splits(listing.studies, config.splits, config.seed)
         plan = _plan(source, listing, splits, config, secret)

@@ -48,9 +48,7 @@ def draw_histograms(store: Store, path: Path) -> Path:
         images = [s.contents[view] for s in studies if view in s.contents]
         if images:
             _draw_pixels(pixels, view.name, [i for i in images if not isinstance(i, str)])
-    pixels.set(
-        title=f"pixel values of {len(studies):,} rows", xlabel="brightness above 0", yticks=[]
-    )
+    pixels.set(title=f"pixel values above 0 of {len(studies):,} rows", yticks=[])
     pixels.legend()
     _draw_held(held, store)
     figure.savefig(path, dpi=80)

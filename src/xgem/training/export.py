@@ -9,6 +9,7 @@ from xgem.data.store import Store
 from xgem.model import Model
 from xgem.sampling.pipeline import SIMULATED
 from xgem.training.recipe import Recipe
+from xgem.training.studies import training_rows
 from xgem.version import commit, version
 
 
@@ -34,7 +35,7 @@ def card(recipe: Recipe, run: Path, store: Store) -> dict[str, Any]:
         "name": f"xgem {recipe.name}",
         "description": f"{kind}, not for clinical use",
         "trained_on": SIMULATED if simulated else store.manifest["source"],
-        "studies": len(store) - recipe.held_out,
+        "studies": len(training_rows(store.splits, recipe.held_out)[0]),
         "data_hash": store.hash,
         "recipe": recipe.name,
         "seed": recipe.seed,

@@ -36,7 +36,7 @@ from xgem.training.loop import autocast, train_stage
 from xgem.training.recipe import Recipe, StageConfig
 from xgem.training.shared_space import SharedSpace, SharedSpaceConfig
 from xgem.training.stage import STAGES
-from xgem.training.studies import Studies
+from xgem.training.studies import Studies, training_rows
 from xgem.version import commit, version
 
 Progress = Callable[[str, int, int], None]
@@ -70,14 +70,9 @@ def train(
         raise ConfigError(f"unknown stage {stage!r}; use one of {', '.join(STAGES)}")
     store = Store(data) if data is not None else _phantoms(recipe, out, progress)
     _check_preprocessing(store, recipe)
-    studies = len(store) - recipe.held_out
-    if studies < 2:
-        raise StoreError(
-            f"{store.folder} holds {len(store)} studies, recipe {recipe.name} keeps "
-            f"{recipe.held_out} of them for validation; give it a larger store"
-        )
-    train_set = Studies(store, range(studies))
-    held_out = Studies(store, range(studies, len(store)))
+    train_set, held_out = (
+        Studies(store, rows) for rows in training_rows(store.splits, recipe.held_out)
+    )
     recipe = _with_vocabulary(recipe, train_set)
     _record(recipe, out, store, data)
 

@@ -1,11 +1,35 @@
 """Studies in memory, as the stages ask for them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from xgem.data.store import Store
+from xgem.errors import StoreError
 from xgem.study import Content, Modality, Study
+
+
+def training_rows(splits: Mapping[str, range], held_out: int) -> tuple[range, range]:
+    """Which rows of a store are trained on, and which validate.
+
+    The store's own splits count; its test split is for neither. Where it has no validation split,
+    the last ``held_out`` rows for training take its place.
+
+    Raises:
+        StoreError: too few rows are left for training.
+    """
+    rows = splits.get("train", range(0))
+    train, validation = rows, splits.get("validation")
+    if validation is None:
+        kept = max(len(rows) - held_out, 0)
+        train, validation = rows[:kept], rows[kept:]
+    if len(train) < 2 or not validation:
+        raise StoreError(
+            f"of the {len(rows)} studies for training in the store, {len(train)} are left to "
+            f"train on and {len(validation)} validate; give it a larger store"
+        )
+    return train, validation
 
 
 class Studies:
@@ -23,7 +47,7 @@ class Studies:
         if index not in self._kept:
             study = self._store[self._indices[index]]
             kept = {m: _to_bytes(content) for m, content in study.contents.items()}
-            self._kept[index] = Study(id=study.id, contents=kept, findings=study.findings)
+            self._kept[index] = replace(study, contents=kept)
         return self._kept[index]
 
     def present(self, modality: Modality, indices: Sequence[int]) -> list[int]:
