@@ -22,6 +22,8 @@ def test_nothing_to_do_starts_no_cluster(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::FutureWarning:ray")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_cluster_writes_the_bytes_of_one_process(tmp_path, monkeypatch):
     ray = pytest.importorskip("ray", reason="Ray is absent: the cluster is not tried")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)

@@ -15,8 +15,6 @@ def test_without_ray_the_extra_is_named(monkeypatch):
 def test_a_cluster_that_is_not_there_is_said(monkeypatch):
     pytest.importorskip("ray", reason="Ray is absent: the cluster is not tried")
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
-    monkeypatch.setenv("RAY_gcs_rpc_server_connect_timeout_s", "1")
-    monkeypatch.setenv("RAY_gcs_server_request_timeout_seconds", "1")
     said = r"cannot reach the Ray cluster at 127\.0\.0\.1:9"
     with pytest.raises(ConfigError, match=said), ray_session():
         pass

@@ -1,6 +1,7 @@
 """A connection to Ray: the cluster that RAY_ADDRESS names, or one that is started here."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -37,10 +38,11 @@ def ray_session(cpus: int | None = None) -> Iterator[ModuleType]:
     started_here = not ray.is_initialized()
     try:
         if started_here and address:
+            _require_listener(address)
             ray.init(address=address, log_to_driver=False)
         elif started_here:
             ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"cannot reach the Ray cluster at {address or 'this machine'} ({error}); "
             f"check RAY_ADDRESS, or leave out --engine ray"
@@ -50,3 +52,14 @@ def ray_session(cpus: int | None = None) -> Iterator[ModuleType]:
     finally:
         if started_here:
             ray.shutdown()
+
+
+def _require_listener(address: str) -> None:
+    """Ray itself tries for minutes where nobody listens.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()

@@ -137,12 +137,13 @@ def _parse(data: bytes, name: str) -> Dataset:
 def _released_brightness(
     header: Dataset, stored: Integer[np.ndarray, "rows columns"], bits: int
 ) -> Float32[np.ndarray, "rows columns"]:
-    white = 2**bits - 1
+    white = np.float32(2**bits - 1)
+    share: Float32[np.ndarray, "rows columns"] = stored.astype(np.float32)
     if is_signed(header):
-        stored = stored + 2 ** (bits - 1)  # the release saw no signed image; keep all of it
-    values = np.clip(stored, 0, white)
-    positive = white - values if _is_negative(header) else values
-    share: Float32[np.ndarray, "rows columns"] = positive.astype(np.float32) / np.float32(white)
+        share += 2 ** (bits - 1)  # the release saw no signed image; keep all of it
+    if _is_negative(header):
+        np.subtract(white, share, out=share)
+    share /= white
     return share
 
 
@@ -158,15 +159,27 @@ def _shown_brightness(
         pixels = voi(values) / np.float32(voi.white)
     elif voi is not None:
         pixels = voi(values)
-    if pixels is not None and not np.ptp(pixels[image] if image.any() else pixels) > 0:
+    if pixels is not None and not _shows(pixels, image):
         notes.append("the window in the header leaves nothing visible; the value range is used")
         pixels = None
     if pixels is None:
         # 8-bit images were made to be looked at; our own files rely on it too.
         plain = bits <= 8 and not is_signed(header) and not _is_rescaled(header)
         pixels = values / np.float32(2**bits - 1) if plain else stretched(values, image)
-    pixels = 1 - pixels if _is_negative(header) else pixels
-    return np.where(image, pixels, 0).astype(np.float32), notes
+    if _is_negative(header):
+        np.subtract(np.float32(1), pixels, out=pixels)
+    if image is not None:
+        pixels[~image] = 0
+    return pixels, notes
+
+
+def _shows(
+    pixels: Float32[np.ndarray, "rows columns"], image: Shaped[np.ndarray, "rows columns"] | None
+) -> bool:
+    """Not all of the image has one brightness; a small part of it mostly tells."""
+    if image is not None and image.any():
+        return bool(np.ptp(pixels[image]) > 0)
+    return bool(np.ptp(pixels[::16, ::16]) > 0 or np.ptp(pixels) > 0)
 
 
 def _is_negative(header: Dataset) -> bool:
@@ -185,12 +198,17 @@ def _modality_values(
     header: Dataset, stored: Integer[np.ndarray, "rows columns"]
 ) -> Float32[np.ndarray, "rows columns"]:
     if header.get("ModalityLUTSequence"):
-        return _lookup_table(header, header.ModalityLUTSequence[0])(stored)
+        return _lookup_table(header, header.ModalityLUTSequence[0])(stored.astype(np.int32))
     slope, intercept = (
         _number(header, "RescaleSlope", 1.0),
         _number(header, "RescaleIntercept", 0.0),
     )
-    return stored.astype(np.float32) * np.float32(slope or 1) + np.float32(intercept)
+    values: Float32[np.ndarray, "rows columns"] = stored.astype(np.float32)
+    if (slope or 1) != 1:
+        values *= np.float32(slope)
+    if intercept:
+        values += np.float32(intercept)
+    return values
 
 
 def _voi(header: Dataset) -> LookupTable | Window | None:
@@ -233,11 +251,11 @@ def _lookup_table(header: Dataset, item: Dataset) -> LookupTable:
 
 def _not_padding(
     header: Dataset, stored: Integer[np.ndarray, "rows columns"]
-) -> Shaped[np.ndarray, "rows columns"]:
-    """True where the detector saw something: PS3.3 C.7.5.1.1.2."""
+) -> Shaped[np.ndarray, "rows columns"] | None:
+    """True where the detector saw something, None if that is everywhere: PS3.3 C.7.5.1.1.2."""
     low = _number(header, "PixelPaddingValue")
     if low is None:
-        return np.ones(stored.shape, dtype=bool)
+        return None
     high = _number(header, "PixelPaddingRangeLimit", low)
     low, high = sorted((low, low if high is None else high))
     return (stored < low) | (stored > high)

@@ -82,9 +82,17 @@ def stored_values(
 
     Old files keep overlays in the bits above; signed values need their sign extended.
     """
-    values = raw.astype(np.int32) >> (high + 1 - stored)
-    values &= (1 << stored) - 1
-    return np.where(values >> (stored - 1), values - (1 << stored), values) if signed else values
+    allocated = 8 * raw.dtype.itemsize
+    if signed and stored == allocated:
+        return raw.astype(raw.dtype.str.replace("u", "i"), copy=False)
+    values = raw.astype(raw.dtype.str.replace("i", "u"), copy=False)
+    shift, mask = high + 1 - stored, (1 << stored) - 1
+    if shift or values.max(initial=0) > mask:  # most files need neither
+        values = (values >> shift) & mask
+    if not signed:
+        return values
+    values = values.astype(np.int32)
+    return np.where(values >> (stored - 1), values - (1 << stored), values)
 
 
 def stretched(values: Values, keep: Shaped[np.ndarray, "rows columns"] | None = None) -> Values:
@@ -103,5 +111,6 @@ def stretched(values: Values, keep: Shaped[np.ndarray, "rows columns"] | None = 
 def _between(values: Any, low: float, high: float) -> Values:
     if not low < high:
         return np.zeros_like(values, dtype=np.float32)
-    share: Values = ((values - np.float32(low)) / np.float32(high - low)).astype(np.float32)
-    return share.clip(0, 1)
+    share: Values = np.subtract(values, np.float32(low), dtype=np.float32)
+    share /= np.float32(high - low)
+    return share.clip(0, 1, out=share)

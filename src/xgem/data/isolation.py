@@ -31,6 +31,14 @@ Job = Callable[[Any, Announce], Any]
 """A function of a module, so that the worker can import it: argument, announce -> result."""
 
 
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+}
+"""Each radiograph takes as much memory as the one before; getting it from the kernel anew, page by
+page, takes as long as decoding."""
+
+
 class WorkerDiedError(Exception):
     """A step crashed its process, or took too long."""
 
@@ -99,7 +107,7 @@ class Worker:
             with theirs:
                 self._process = subprocess.Popen(
                     command,
-                    env={**os.environ, "PYTHONPATH": _paths()},
+                    env={**_KEEP_MEMORY, **os.environ, "PYTHONPATH": _paths()},
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,  # decoders print what they think of a file

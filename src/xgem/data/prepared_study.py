@@ -182,7 +182,7 @@ class _Preparation:
                 self._reject("burned-in annotation", reason, image.file)
                 return None
             checked = "none found by tesseract"
-        radiograph = preprocessed(decoded, data, name, settings)
+        radiograph = preprocessed(decoded, name, settings)
         self.tallies[f"burned-in annotation: {checked}"] += 1
         return radiograph
 

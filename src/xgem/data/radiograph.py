@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from xgem.data.dicom_in import Policy, decode_dicom, is_dicom
 from xgem.data.image_in import decode_image, is_image
 from xgem.data.marking import PNG_KEY, png_mark
 from xgem.data.polarity import looks_inverted
-from xgem.data.resampling import pad_to_square, resize
+from xgem.data.resampling import resize_on_square
 from xgem.data.whole_file import read_bytes, write_bytes
 from xgem.errors import ConfigError, InputError
 from xgem.study import Modality
@@ -57,8 +57,7 @@ class Preprocessing:
 
     def apply(self, pixels: Float[np.ndarray, "rows columns"]) -> Float32[np.ndarray, "size size"]:
         """Center on a black square, then resample; values in [0, 1] stay there."""
-        square = pad_to_square(np.asarray(pixels, dtype=np.float32))
-        return resize(square, self.size, self.size)
+        return resize_on_square(np.asarray(pixels, dtype=np.float32), self.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +68,8 @@ class Radiograph:
     """In [0, 1], bone bright."""
     synthetic: bool
     """The file says that it was simulated or generated."""
-    sha256: str
-    """Of the file's bytes, for provenance."""
+    sha256: str = ""
+    """Of the file's bytes, for provenance; "" where nobody asked."""
     bits: int = 8
     """Depth of the values in the file."""
     view: Modality | None = None
@@ -99,10 +98,10 @@ def read_radiograph(
     name = os.fspath(path)
     data = read_bytes(name)
     decoded = decode_file(data, name, modality, preprocessing.policy)
-    radiograph = preprocessed(decoded, data, name, preprocessing)
+    radiograph = preprocessed(decoded, name, preprocessing)
     for note in radiograph.notes:
         warnings.warn(f"{name}: {note}", InputWarning, stacklevel=2)
-    return radiograph
+    return replace(radiograph, sha256=hashlib.sha256(data).hexdigest())
 
 
 def decode_file(data: bytes, name: str, modality: Modality | None, policy: Policy) -> DecodedImage:
@@ -127,20 +126,19 @@ def decode_file(data: bytes, name: str, modality: Modality | None, policy: Polic
     )
 
 
-def preprocessed(
-    decoded: DecodedImage, data: bytes, name: str, preprocessing: Preprocessing
-) -> Radiograph:
+def preprocessed(decoded: DecodedImage, name: str, preprocessing: Preprocessing) -> Radiograph:
     """Bring what a file held to the size of a model or store.
 
     Raises:
         InputError: there is nothing to see in it.
     """
     pixels = preprocessing.apply(_visible(decoded, name))
+    if not np.isfinite(pixels).all():
+        raise InputError(f"{name} has values that are no numbers; export the file again")
     negative = (NEGATIVE,) if looks_inverted(decoded.pixels) else ()
     return Radiograph(
         pixels=pixels,
         synthetic=decoded.synthetic,
-        sha256=hashlib.sha256(data).hexdigest(),
         bits=decoded.bits,
         view=decoded.view,
         burned_in=decoded.burned_in,
@@ -173,7 +171,8 @@ def _visible(decoded: DecodedImage, name: str) -> Float32[np.ndarray, "rows colu
         raise InputError(
             f"{name} has {pixels.shape[1]} x {pixels.shape[0]} pixels, too few for a radiograph"
         )
-    if not np.isfinite(pixels).all() or np.ptp(pixels) < 1 / 255:
+    # A small part of a large image tells that something is to be seen in it.
+    if not any(np.ptp(part) >= 1 / 255 for part in (pixels[::16, ::16], pixels)):
         raise InputError(
             f"{name} shows one even gray, expected a radiograph; look at it and export it again"
         )
