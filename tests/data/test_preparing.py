@@ -188,7 +188,7 @@ def test_too_many_broken_files_stop_the_run_and_more_may_be_allowed(release, tmp
 
 def test_a_patient_in_two_official_splits_fails_the_run(tmp_path):
     class Leaking:
-        facts = SourceFacts(name="folder", title="", url="", licence="")
+        facts = SourceFacts(name="folder", title="", url="", license="")
 
         def list_studies(self) -> Listing:
             studies = [

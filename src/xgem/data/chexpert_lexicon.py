@@ -26,7 +26,7 @@ def _enlarged(organ: str) -> tuple[str, ...]:
     return (
         rf"{organ} enlargement",
         rf"enlarge(?:d|ment) {WORDS.format(3)}{organ}",
-        rf"(?:large|prominent|increased|wide(?:ned|ning)?) (?:of (?:the )?)?{organ}"
+        rf"(?:large|prominent|increased|widened|widening|wide) (?:of (?:the )?)?{organ}"
         r"(?: (?:size|silhouette|shadow|contour))?",
         rf"{organ} (?:(?!normal|unremarkable|limits|hil|aort|lung|atri|azyg)[\w'/-]+ ){{0,6}}?"
         r"(?P<here>enlarged|prominent|widened|increased in size|large in size|above normal)"

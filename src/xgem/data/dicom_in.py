@@ -165,7 +165,8 @@ def _shown_brightness(
     if pixels is None:
         # 8-bit images were made to be looked at; our own files rely on it too.
         plain = bits <= 8 and not is_signed(header) and not _is_rescaled(header)
-        pixels = values / np.float32(2**bits - 1) if plain else stretched(values, image)
+        white = np.float32(2**bits - 1)
+        pixels = np.divide(values, white, dtype=np.float32) if plain else stretched(values, image)
     if _is_negative(header):
         np.subtract(np.float32(1), pixels, out=pixels)
     if image is not None:
@@ -196,19 +197,16 @@ def _is_rescaled(header: Dataset) -> bool:
 
 def _modality_values(
     header: Dataset, stored: Integer[np.ndarray, "rows columns"]
-) -> Float32[np.ndarray, "rows columns"]:
+) -> Shaped[np.ndarray, "rows columns"]:
     if header.get("ModalityLUTSequence"):
         return _lookup_table(header, header.ModalityLUTSequence[0])(stored.astype(np.int32))
     slope, intercept = (
         _number(header, "RescaleSlope", 1.0),
         _number(header, "RescaleIntercept", 0.0),
     )
-    values: Float32[np.ndarray, "rows columns"] = stored.astype(np.float32)
-    if (slope or 1) != 1:
-        values *= np.float32(slope)
-    if intercept:
-        values += np.float32(intercept)
-    return values
+    if (slope or 1) == 1 and not intercept:
+        return stored  # most files; whoever computes with it makes it a float on the way
+    return stored.astype(np.float32) * np.float32(slope or 1) + np.float32(intercept or 0)
 
 
 def _voi(header: Dataset) -> LookupTable | Window | None:

@@ -92,8 +92,10 @@ def _decompressed(header: Dataset, name: str) -> Shaped[np.ndarray, "..."]:
             _check_frame(header)
         if syntax in (JPEGLossless, JPEGLosslessSV1):
             pixels = decode_apart(header)
-        else:
+        elif syntax.is_encapsulated:
             pixels = pixel_array(header, decoding_plugin=_DECODERS.get(syntax, ""))
+        else:  # as it lies there; `stored_values` takes foreign bits out
+            pixels = pixel_array(header, view_only=True, correct_unused_bits=False)
     except Exception as error:  # each decoder raises its own
         if syntax == JPEGExtended12Bit:
             found = "which no decoder here reads at 12 bits; run dcmtk's dcmdjpeg on it first"

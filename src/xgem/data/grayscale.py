@@ -5,7 +5,6 @@ Source: DICOM PS3.3 C.7.6.3 (image pixel), C.11.1 (modality LUT), C.11.2 (VOI LU
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Integer, Shaped
@@ -30,7 +29,7 @@ class Window:
     """Above 0; above 1 for LINEAR."""
     function: WindowFunction = WindowFunction.LINEAR
 
-    def __call__(self, values: Values) -> Values:
+    def __call__(self, values: Shaped[np.ndarray, "rows columns"]) -> Values:
         """Brightness in [0, 1].
 
         Source: PS3.3 C.11.2.1.2 and C.11.2.1.3; LINEAR there is shifted by half a value, so that
@@ -95,7 +94,10 @@ def stored_values(
     return np.where(values >> (stored - 1), values - (1 << stored), values)
 
 
-def stretched(values: Values, keep: Shaped[np.ndarray, "rows columns"] | None = None) -> Values:
+def stretched(
+    values: Shaped[np.ndarray, "rows columns"],
+    keep: Shaped[np.ndarray, "rows columns"] | None = None,
+) -> Values:
     """Brightness from the 0.5th to the 99.5th percentile of the values where ``keep`` is true.
 
     For images of more than 8 bits that say nothing about how to be shown. Plain extremes would
@@ -108,9 +110,9 @@ def stretched(values: Values, keep: Shaped[np.ndarray, "rows columns"] | None = 
     return _between(values, low, high)
 
 
-def _between(values: Any, low: float, high: float) -> Values:
+def _between(values: Shaped[np.ndarray, "rows columns"], low: float, high: float) -> Values:
     if not low < high:
         return np.zeros_like(values, dtype=np.float32)
-    share: Values = np.subtract(values, np.float32(low), dtype=np.float32)
+    share: Values = np.subtract(values, np.float32(low), dtype=np.float32, casting="unsafe")
     share /= np.float32(high - low)
     return share.clip(0, 1, out=share)

@@ -40,7 +40,7 @@ def write_card(manifest: Mapping[str, Any]) -> str:
 
 
 def _front_matter(manifest: Mapping[str, Any]) -> str:
-    lines = ["---", "license: other", f"license_name: {_quoted(manifest['facts']['licence'])}"]
+    lines = ["---", "license: other", f"license_name: {_quoted(manifest['facts']['license'])}"]
     files = {
         split: [s["file"] for s in manifest["shards"] if s["split"] == split]
         for split in manifest["counts"]
@@ -55,7 +55,7 @@ def _origin(manifest: Mapping[str, Any]) -> str:
     facts, preprocessing = manifest["facts"], manifest["preprocessing"]
     rows = [
         ["source", f"{facts['title']} ({manifest['source']}), {facts['url']}"],
-        ["licence of the source", facts["licence"]],
+        ["license of the source", facts["license"]],
         ["reader", f"{manifest['source']}, version {facts['reader_version']}"],
         ["preprocessing", ", ".join(f"{key} {value}" for key, value in preprocessing.items())],
         ["splits", manifest["splits_by"]],

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from typing import Any
+from zlib import Z_DEFAULT_STRATEGY, Z_RLE
 
 import numpy as np
 import pyarrow as pa
@@ -114,7 +115,9 @@ def encode_png(pixels: Float[np.ndarray, "rows columns"], bits: int) -> bytes:
     white = 2**bits - 1
     values = np.rint(np.clip(pixels, 0, 1) * white).astype(np.uint8 if bits == 8 else np.uint16)
     buffer = io.BytesIO()
-    Image.fromarray(values).save(buffer, "PNG", compress_level=1)
+    # Of 8 bits, runs of equal differences are all there is to find; 16 bits hold more.
+    strategy = Z_RLE if bits == 8 else Z_DEFAULT_STRATEGY
+    Image.fromarray(values).save(buffer, "PNG", compress_level=1, compress_type=strategy)
     return buffer.getvalue()
 
 

@@ -78,7 +78,7 @@ def write_store(
     """
     keys = list(keys)
     facts = SourceFacts(
-        name=source, title=f"xgem {source}", url="", licence="of whoever made them with xgem"
+        name=source, title=f"xgem {source}", url="", license="of whoever made them with xgem"
     )
     plan = {
         "source": source,

@@ -12,7 +12,7 @@ def test_every_reader_keeps_the_contract(name: str, tmp_path: Path) -> None:
     source = source_named(name, tmp_path)
     assert isinstance(source, Source)
     assert source.facts.name == name
-    assert source.facts.licence
+    assert source.facts.license
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -41,7 +41,7 @@ class ChexpertPlus:
         name="chexpert-plus",
         title="CheXpert Plus",
         url="https://aimi.stanford.edu/datasets/chexpert-plus",
-        licence="Stanford University Dataset Research Use Agreement",
+        license="Stanford University Dataset Research Use Agreement",
     )
 
     def __init__(self, folder: Path) -> None:

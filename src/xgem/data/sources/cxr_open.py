@@ -31,7 +31,7 @@ class CxrOpen:
         name="cxr-open",
         title="cxr-open (COVID-19 Image Data Collection, Hannover COVID-19 Image Repository)",
         url="https://github.com/ieee8023/covid-chestxray-dataset",
-        licence="per image (CC BY 3.0, CC BY 4.0, CC BY-SA, CC BY-NC-SA 4.0); text CC BY-NC-SA 4.0",
+        license="per image (CC BY 3.0, CC BY 4.0, CC BY-SA, CC BY-NC-SA 4.0); text CC BY-NC-SA 4.0",
     )
 
     def __init__(self, folder: Path) -> None:

@@ -25,7 +25,7 @@ class Folder:
         name="folder",
         title="own files",
         url="(the columns are those of xgem's documentation)",
-        licence="the user's",
+        license="the user's",
     )
 
     def __init__(self, table: Path) -> None:

@@ -42,7 +42,7 @@ class MimicCxr:
         name="mimic-cxr",
         title="MIMIC-CXR",
         url="https://physionet.org/content/mimic-cxr/2.1.0/",
-        licence="PhysioNet Credentialed Health Data License 1.5.0",
+        license="PhysioNet Credentialed Health Data License 1.5.0",
     )
 
     def __init__(self, folder: Path) -> None:

@@ -38,7 +38,7 @@ class OpenI:
         name="openi",
         title="Indiana University Chest X-ray Collection (Open-i)",
         url="https://openi.nlm.nih.gov/faq#collection",
-        licence="CC BY-NC-ND 4.0",
+        license="CC BY-NC-ND 4.0",
     )
 
     def __init__(self, path: Path) -> None:

@@ -90,7 +90,7 @@ class PadChest:
         name="padchest",
         title="PadChest",
         url="https://bimcv.cipf.es/bimcv-projects/padchest",
-        licence="PadChest Dataset Research Use Agreement",
+        license="PadChest Dataset Research Use Agreement",
     )
 
     def __init__(self, folder: Path) -> None:

@@ -68,7 +68,7 @@ class SourceFacts:
     title: str
     url: str
     """Where the publisher documents the layout."""
-    licence: str
+    license: str
     reader_version: int = 1
     """Raised when the same release would give another store."""
 
