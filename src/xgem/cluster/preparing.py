@@ -29,7 +29,10 @@ def ray_engine(workers: int | None = None) -> Engine:
             references = [ray.put(job) for job in jobs]
             places = [{"place": place} for place in range(len(jobs))]
             made = ray.data.from_items(places, override_num_blocks=len(places)).map(
-                _make, fn_kwargs={"jobs": references}, num_cpus=1, concurrency=workers
+                _make,
+                fn_kwargs={"jobs": references},
+                num_cpus=1,
+                compute=ray.data.TaskPoolStrategy(size=workers),
             )
             for row in made.iter_rows():
                 if row["error"]:

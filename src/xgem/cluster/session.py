@@ -1,5 +1,6 @@
 """A connection to Ray: the cluster that RAY_ADDRESS names, or one that is started here."""
 
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -34,14 +35,21 @@ def ray_session(cpus: int | None = None) -> Iterator[ModuleType]:
         raise ConfigError(
             "--engine ray needs Ray; install it with: pip install 'xgem[cluster]'"
         ) from error
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     address = os.environ.get("RAY_ADDRESS")
     started_here = not ray.is_initialized()
     try:
         if started_here and address:
             _require_listener(address)
-            ray.init(address=address, log_to_driver=False)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         elif started_here:
-            ray.init(num_cpus=cpus, include_dashboard=False, log_to_driver=False)
+            ray.init(
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"cannot reach the Ray cluster at {address or 'this machine'} ({error}); "

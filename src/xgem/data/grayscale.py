@@ -113,6 +113,7 @@ def stretched(
 def _between(values: Shaped[np.ndarray, "rows columns"], low: float, high: float) -> Values:
     if not low < high:
         return np.zeros_like(values, dtype=np.float32)
-    share: Values = np.subtract(values, np.float32(low), dtype=np.float32, casting="unsafe")
+    share: Values = values.astype(np.float32)  # in place from here: images are large
+    share -= np.float32(low)
     share /= np.float32(high - low)
     return share.clip(0, 1, out=share)
