@@ -279,3 +279,21 @@ def test_a_process_that_dies_before_any_file_is_a_bug():
             ),
         )
     worker.close()
+
+
+@pytest.mark.slow
+def test_the_real_collections_are_prepared_whole(shared_file, tmp_path):
+    source = source_named("cxr-open", shared_file("data/cxr-open"))
+    images = prepare(source, tmp_path / "images", CONFIG, engine=ONE)
+    counts = images.manifest["counts"]
+    assert sum(split["studies"] for split in counts.values()) == 470
+    assert sum(split["patients"] for split in counts.values()) == 218
+    assert sum(split["holds"].get("F+L+T", 0) for split in counts.values()) == 43
+    assert images.summary()["met"]["burned-in annotation: not checked"] == 525
+    assert images.manifest["near_duplicates"]["pairs"] == 0
+    source = source_named("openi", shared_file("data/NLMCXR_reports.tgz"))
+    reports = prepare(source, tmp_path / "reports", CONFIG, engine=ONE)
+    assert len(reports) == 3927
+    assert reports.summary()["met"]["report: empty"] == 28
+    for store in (images, reports):
+        assert list(check_store(store)) == []
