@@ -15,7 +15,7 @@ demo: $(VENV)/.core ## complete a chest study with the bundled model and name th
 	@rm -rf $(DEMO)
 	$(BIN)/xgem generate --report "FINDINGS: Large left pleural effusion. Mild cardiomegaly." \
 		--to F+L --samples 3 --seed 1 --out $(DEMO)
-	@echo "Look at $(DEMO)/sheet.png: three simulated patients with a large left pleural effusion."
+	@echo "Look at $(DEMO)/sheet.png: three simulated patients with an effusion; its side is not always right."
 
 test: $(VENV)/.dev ## pass the whole suite
 	$(BIN)/pytest
@@ -33,7 +33,7 @@ golden: $(VENV)/.dev ## write the losses of record anew, after a change that mea
 bench: $(VENV)/.dev ## time the main job; one JSON line
 	$(BIN)/python benchmarks/generate_speed.py
 
-results: $(VENV)/.dev ## regenerate every published table and picture (about fifteen minutes)
+results: $(VENV)/.dev ## regenerate every published table and picture (half an hour, most of it once for the judges)
 	$(BIN)/python runs/first_figures.py
 	$(BIN)/python runs/contact_sheets.py
 

@@ -18,10 +18,10 @@ from PIL import Image, ImageDraw, ImageFont
 from xgem.cli.progress import progress_bars
 from xgem.phantoms import simulate
 from xgem.sampling.pipeline import XGeM
-from xgem.sampling.sheet import contact_sheet
+from xgem.sampling.sheet import contact_sheet, wrap
 from xgem.study import Content, Finding, Modality, Study, Task
 
-SEED = 1_000_127
+SEED = 1_000_018
 """A phantom of which every part shows something."""
 SAMPLE_SEEDS = range(1, 3)
 DIRECTIONS = (
@@ -178,27 +178,12 @@ def tile(
 def written(draw: ImageDraw.ImageDraw, text: str, x: int, y: int, room: int) -> None:
     """A report in the largest letters that fit."""
     for size in (13, 12, 11, 10, 9):
-        lines = broken(draw, text, size, room)
+        lines = [line for line in wrap(draw, text, font(size), room) if line]
         height = round(size * 1.32)
         if len(lines) * height <= room:
             break
     for place, line in enumerate(lines[: room // height]):
         draw.text((x, y + place * height), line, INK, font(size))
-
-
-def broken(draw: ImageDraw.ImageDraw, text: str, size: int, room: int) -> list[str]:
-    """Lines that are at most ``room`` wide."""
-    lines: list[str] = []
-    for paragraph in text.splitlines():
-        line = ""
-        for word in paragraph.split():
-            longer = f"{line} {word}".strip()
-            if line and draw.textlength(longer, font(size)) > room:
-                lines.append(line)
-                longer = word
-            line = longer
-        lines.append(line)
-    return lines
 
 
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

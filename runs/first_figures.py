@@ -44,10 +44,10 @@ JUDGES = 2_000_000
 """Seed of the first phantom that the judges learn from."""
 JUDGE_STUDIES = 6_000
 VIEWS = (FRONTAL, LATERAL)
-JOINT = {
-    "parallel, coupling guidance 1": {"coupling_guidance": 1.0},
-    "parallel, coupling guidance 2": {"coupling_guidance": 2.0},
-    "parallel, coupling guidance 3": {"coupling_guidance": 3.0},
+JOINT: dict[str, dict[str, Any]] = {
+    "parallel, coupling guidance 1": {"joint": "parallel", "coupling_guidance": 1.0},
+    "parallel, coupling guidance 2": {"joint": "parallel", "coupling_guidance": 2.0},
+    "parallel, coupling guidance 3": {"joint": "parallel", "coupling_guidance": 3.0},
     "chained": {"joint": "chained"},
 }
 """Ways to generate all three parts of a study from nothing."""
@@ -222,7 +222,7 @@ class Scorer:
                 samples=len(self.studies),
                 batch_size=32,
                 progress=self.report,
-                **settings,  # type: ignore[arg-type]
+                **settings,
             )
             for view in VIEWS:
                 self.measure(view, way, [study.contents[view] for study in made])

@@ -17,6 +17,7 @@ bundled=src/xgem/bundled
 rm -f "$bundled"/model.json "$bundled"/*.safetensors
 mkdir -p "$bundled"
 cp "$run"/model/* "$bundled"/
+(cd "$run" && grep --with-filename '"validation"' */metrics.jsonl) >"$bundled"/training.log
 
 # What it can do: docs/results/first_figures.md, and docs/results/sheets.md to look at.
 $python runs/first_figures.py

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -131,8 +132,14 @@ class Study:
 
     def __reduce__(self) -> tuple[object, ...]:
         # Read-only views cannot be pickled themselves, and pools of workers do so.
-        fields = dict(self.contents), self.findings, self.synthetic, dict(self.label_values)
-        return _study, (self.id, *fields)
+        return partial(
+            Study,
+            id=self.id,
+            contents=dict(self.contents),
+            findings=self.findings,
+            synthetic=self.synthetic,
+            label_values=dict(self.label_values),
+        ), ()
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
@@ -149,19 +156,3 @@ class Study:
             return {name: self.label_values.get(name, math.nan) for name in names}
         found = {finding.label for finding in self.findings}
         return {name: float(name in found if name != "No Finding" else not found) for name in names}
-
-
-def _study(
-    id: str,
-    contents: Mapping[Modality, Content],
-    findings: tuple[Finding, ...] | None,
-    synthetic: bool,
-    label_values: Mapping[str, float],
-) -> Study:
-    return Study(
-        id=id,
-        contents=contents,
-        findings=findings,
-        synthetic=synthetic,
-        label_values=label_values,
-    )

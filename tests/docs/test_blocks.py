@@ -11,7 +11,6 @@ import pytest
 from xgem.cli.main import exit_code
 
 ROOT = Path(__file__).resolve().parents[2]
-BUNDLED = ROOT / "src" / "xgem" / "bundled" / "model.json"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "how-to").glob("*.md"))]
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -26,8 +25,6 @@ def shell_commands(block: str) -> list[list[str]]:
 def test_the_blocks_of_a_page_run(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not BUNDLED.is_file():
-        pytest.skip("src/xgem/bundled/model.json is absent: documentation is not executed")
     monkeypatch.chdir(tmp_path)
     ran = 0
     for language, block in BLOCK.findall(page.read_text()):

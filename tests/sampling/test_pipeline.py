@@ -172,6 +172,19 @@ def test_chained_order_is_the_order_asked_for(xgem: XGeM) -> None:
     assert made.contents[REPORT] == report.contents[REPORT]
 
 
+def test_outputs_are_joined_as_the_model_says_unless_told_otherwise(
+    xgem: XGeM, fake_model: type
+) -> None:
+    parallel, chained = (
+        xgem.generate(study(REPORT), to="F+L", joint=joint)[0] for joint in ("parallel", "chained")
+    )
+    assert differ(parallel, chained)
+    recipe = SamplingDefaults(steps=4, guidance=2.0, joint="chained")
+    chaining = XGeM(fake_model(sampling=recipe))
+    assert_close(chaining.generate(study(REPORT), to="F+L")[0], chained)
+    assert_close(chaining.generate(study(REPORT), to="F+L", joint="parallel")[0], parallel)
+
+
 def test_coupling_guidance_changes_joint_outputs_alone(xgem: XGeM) -> None:
     joint, deaf = (xgem.generate(study(REPORT), coupling_guidance=scale)[0] for scale in (2.0, 0.0))
     assert differ(joint, deaf)

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from xgem.diffusion.defaults import SolverName
+from xgem.diffusion.defaults import Joint, SolverName
 from xgem.errors import ConfigError
-from xgem.sampling.plan import Joint
 from xgem.sampling.provenance import Provenance
 from xgem.study import Modality, Task, parse_modalities
 

@@ -10,9 +10,9 @@ from xgem.cli.choices import Choices, parse_weights
 from xgem.cli.json_output import AsJson, print_result
 from xgem.cli.new_folder import require_free
 from xgem.cli.progress import progress_bars
-from xgem.diffusion.defaults import SolverName
+from xgem.diffusion.defaults import Joint, SolverName
 from xgem.errors import InputError
-from xgem.sampling.plan import Joint, plan_stages, resolve_task
+from xgem.sampling.plan import plan_stages, resolve_task
 from xgem.sampling.provenance import Provenance
 from xgem.study import CHEST, FRONTAL, LATERAL, REPORT, Modality, parse_modalities
 
@@ -106,7 +106,7 @@ def generate(
         Joint | None,
         typer.Option(
             help="Several outputs together, or one after the other.",
-            show_default="parallel",
+            show_default="the model's",
             rich_help_panel=_SAMPLING,
         ),
     ] = None,

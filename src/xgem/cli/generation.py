@@ -99,6 +99,7 @@ def _provenance(
         steps=choices.steps,
         guidance=choices.guidance,
         solver=choices.solver,
+        joint=choices.joint,
         coupling_guidance=choices.coupling_guidance,
     )
     guidance = settings.guidance
@@ -112,7 +113,7 @@ def _provenance(
         steps=settings.steps,
         solver=settings.solver,
         guidance=dict(guidance) if isinstance(guidance, Mapping) else guidance,
-        joint=choices.joint or "parallel",
+        joint=settings.joint,
         coupling_guidance=settings.coupling_guidance,
         preprocessing=xgem.model.preprocessing.describe(),
         inputs={m.letter: hashes[m.name] for m in task.inputs},

@@ -4,6 +4,7 @@ Images and report vectors differ in their layers only, which a ``Kit`` makes. So
 release, sections 1 and 2; Rombach et al. 2022.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -46,7 +47,7 @@ class Kit(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UNetConfig:
+class UNetConfig(ABC):
     """What images and reports share; the defaults are Stable Diffusion's, as published."""
 
     model_channels: int = 320
@@ -77,9 +78,9 @@ class UNetConfig:
                 f"{self.multipliers}, {self.blocks} and {self.attention}"
             )
 
+    @abstractmethod
     def kit(self) -> Kit:
         """Make the layers of this kind of modality; each kind has its own config and kit."""
-        raise NotImplementedError
 
     def build(self) -> "UNet":
         return UNet(self, self.kit())

@@ -9,6 +9,10 @@ from xgem.errors import ConfigError
 SolverName = Literal["ddim", "dpm++", "unipc"]
 """DDIM (the published sampler), DPM-Solver++ and UniPC (second order: fewer steps)."""
 
+Joint = Literal["parallel", "chained"]
+"""``parallel``: several outputs are denoised together and may hear each other. ``chained``: one
+after the other, each a prompt for the next."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SamplingDefaults:
@@ -25,6 +29,8 @@ class SamplingDefaults:
     trained, 7.5 the release's."""
     coupling_guidance: float = 1.0
     """How closely joint outputs follow each other; 1 is as trained, 0 not at all."""
+    joint: Joint = "parallel"
+    """How several outputs are made."""
     solver: SolverName = "ddim"
     eta: float = 0.0
     """DDIM only: share of fresh noise in every step; the release's demo has 1."""

@@ -108,7 +108,11 @@ def _model() -> ModelConfig:
         prompt_width=WIDTH,
         process=Process(schedule=ScheduleConfig(kind="cosine"), prediction=Prediction.VELOCITY),
         sampling=SamplingDefaults(
-            steps=12, guidance={"F": 3.0, "L": 3.0, "T": 1.5}, coupling_guidance=2.0
+            steps=12,
+            guidance={"F": 3.0, "L": 3.0, "T": 1.5},
+            # Couplings this young hardly hear each other; docs/results/first_figures.md compares.
+            joint="chained",
+            coupling_guidance=2.0,
         ),
         preprocessing=Preprocessing(size=128),
         prompt_encoders={

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from xgem.checkpoint import checkpoint_hash, load_into, read_manifest
-from xgem.diffusion.defaults import SamplingDefaults, SolverName
+from xgem.diffusion.defaults import Joint, SamplingDefaults, SolverName
 from xgem.errors import CheckpointError, InputError, TaskError
 from xgem.model import Model, ModelConfig, build_model
 from xgem.sampling.context import PromptReader, Vectors
-from xgem.sampling.plan import Joint, Stage, plan_stages, resolve_task
+from xgem.sampling.plan import Stage, plan_stages, resolve_task
 from xgem.sampling.sampler import new_solver, sample_latents
 from xgem.study import Content, Modality, Study
 
@@ -96,6 +96,7 @@ class XGeM:
         steps: int | None = None,
         guidance: float | Mapping[str, float] | None = None,
         solver: SolverName | None = None,
+        joint: Joint | None = None,
         coupling_guidance: float | None = None,
     ) -> SamplingDefaults:
         """The settings that `generate` would use: the model's own, except for what is given.
@@ -114,6 +115,8 @@ class XGeM:
         if guidance is not None:
             _require_finite("guidance", guidance)
             settings = replace(settings, guidance=guidance)
+        if joint is not None:
+            settings = replace(settings, joint=joint)
         if coupling_guidance is not None:
             _require_finite("coupling guidance", coupling_guidance)
             settings = replace(settings, coupling_guidance=coupling_guidance)
@@ -131,7 +134,7 @@ class XGeM:
         guidance: float | Mapping[str, float] | None = None,
         weights: Mapping[Modality, float] | None = None,
         solver: SolverName | None = None,
-        joint: Joint = "parallel",
+        joint: Joint | None = None,
         coupling_guidance: float | None = None,
         batch_size: int = 8,
         progress: Progress | None = None,
@@ -166,16 +169,21 @@ class XGeM:
 
         Raises:
             TaskError: the task, a weight or a number asks for what cannot be done.
+            ConfigError: there is no such solver.
             InputError: an image has not the model's size.
         """
         study = study if study is not None else Study(id="unconditional")
         if samples < 1 or batch_size < 1:
             raise TaskError(f"{samples} samples in batches of {batch_size}; use at least 1 of each")
         task = resolve_task(study.modalities, to, self.model.parts)
-        stages = plan_stages(task, weights, joint)
         settings = self.settings(
-            steps=steps, guidance=guidance, solver=solver, coupling_guidance=coupling_guidance
+            steps=steps,
+            guidance=guidance,
+            solver=solver,
+            joint=joint,
+            coupling_guidance=coupling_guidance,
         )
+        stages = plan_stages(task, weights, settings.joint)
         self._require_prepared(study)
         calls = len(new_solver(self.model, settings).timesteps)
         self.model.eval()

@@ -3,14 +3,10 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from xgem.diffusion.defaults import Joint
 from xgem.errors import TaskError
 from xgem.study import Modality, Task, parse_modalities
-
-Joint = Literal["parallel", "chained"]
-"""``parallel``: several outputs are denoised together and may hear each other. ``chained``: one
-after the other, each a prompt for the next."""
 
 
 @dataclass(frozen=True, slots=True)

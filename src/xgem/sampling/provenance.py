@@ -7,9 +7,8 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from xgem.data.report import write_text
-from xgem.diffusion.defaults import SolverName
+from xgem.diffusion.defaults import Joint, SolverName
 from xgem.errors import InputError
-from xgem.sampling.plan import Joint
 from xgem.study import Modality, Task
 from xgem.version import commit, version
 

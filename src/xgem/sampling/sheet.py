@@ -129,7 +129,7 @@ def _paint_report(draw: ImageDraw.ImageDraw, report: str, x: int, y: int) -> Non
     for size in _BODY_SIZES:
         font = _font(size)
         height = round(size * 1.4)
-        lines = _wrap(draw, report, font, room)
+        lines = wrap(draw, report, font, room)
         if len(lines) * height <= room:
             break
     else:
@@ -138,7 +138,7 @@ def _paint_report(draw: ImageDraw.ImageDraw, report: str, x: int, y: int) -> Non
         draw.text((x + _PADDING, y + _PADDING + place * height), line, _TEXT, font)
 
 
-def _wrap(
+def wrap(
     draw: ImageDraw.ImageDraw,
     text: str,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
