@@ -11,7 +11,6 @@ from xgem.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
-GROUPS = [("", app), *((group.name, group.typer_instance) for group in app.registered_groups)]
 COMMANDS = {
     " ".join(filter(None, (group, command.name or command.callback.__name__))): command.callback
     for group, typer_app in [
