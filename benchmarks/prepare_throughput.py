@@ -1,22 +1,29 @@
 """How many DICOM radiographs a second become a store, beside a bare decode-and-resize loop.
 
-    python benchmarks/prepare_throughput.py [--images 60] [--ray]
+    python benchmarks/prepare_throughput.py [--images 100] [--rounds 5] [--ray]
 
 Writes uncompressed 12-bit DICOM of 3056 x 2544 pixels (the size of most of MIMIC-CXR), simulated,
 and prepares them at 256 px. The bare loop opens each with pydicom and resizes it with Pillow (BOX),
-nothing else: no check, no policy, no PNG, no hash, no store. A second bare loop resizes with
-`xgem.data.resampling`. Rounds alternate, the best of each counts, the start of the processes is
-measured apart. Prints one JSON line: images a second and ratios.
+nothing else: no check, no window, no PNG, no hash, no store. A second bare loop resizes with
+`xgem.data.resampling`. Both run in a process of their own that keeps its memory as the workers of
+`xgem.data.isolation` do, without which they take about twice as long.
+
+Rounds alternate and the best of each counts, because other programs only ever make one slower;
+the ratios of each round are printed too. The start of processes is not measured, but for Ray:
+there the cluster is up, and its tasks start theirs within the measured time. Prints one JSON line.
 """
 
 import argparse
 import json
 import os
 import platform
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +31,7 @@ import pydicom
 from PIL import Image
 
 from xgem.data import store_writer
+from xgem.data.isolation import KEEP_MEMORY
 from xgem.data.preparing import Engine, PrepareConfig, local_engine, prepare
 from xgem.data.radiograph import Preprocessing
 from xgem.data.resampling import resize
@@ -35,53 +43,80 @@ from xgem.version import commit, version
 
 ROWS, COLUMNS = 3056, 2544
 SIZE = 256
-PHANTOMS = 4
+PHANTOMS = 20
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--images", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--images", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--policy", choices=("xgem", "released"), default="xgem")
     parser.add_argument("--ray", action="store_true")
+    parser.add_argument("--bare", nargs=2, metavar=("RESIZE", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    if arguments.bare:
+        print(loop(*arguments.bare))
+        return
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         table = release(Path(folder), arguments.images)
-        files = sorted(Path(folder, "images").iterdir())
+        images = table.parent / "images"
         runs: dict[str, Callable[[], float]] = {
-            "bare, Pillow": lambda: bare(files, pillow),
-            "bare, xgem.data.resampling": lambda: bare(files, averaged),
+            "bare, Pillow": lambda: bare("pillow", images),
+            "bare, xgem.data.resampling": lambda: bare("averaged", images),
             "one worker": lambda: prepared(table, arguments.policy, local_engine(1)),
             "two workers": lambda: prepared(table, arguments.policy, local_engine(2)),
         }
         if arguments.ray:
             from xgem.cluster.preparing import ray_engine
+            from xgem.cluster.session import ray_session
 
-            store_writer.SHARD = max(1, arguments.images // 4)
-            runs["Ray, two tasks"] = lambda: prepared(table, arguments.policy, ray_engine(2))
-        best = dict.fromkeys(runs, 0.0)
-        for place in range(arguments.rounds):
-            for name, run in runs.items():
-                speed = arguments.images / run()
-                best[name] = max(best[name], speed)
-                print(f"round {place}, {name}: {speed:.1f} images/s", file=sys.stderr)
-    print(
-        json.dumps(
-            {
-                "images": arguments.images,
-                "pixels": [ROWS, COLUMNS],
-                "size": SIZE,
-                "policy": arguments.policy,
-                "images a second": {name: round(speed, 1) for name, speed in best.items()},
-                "one worker / bare": round(best["one worker"] / best["bare, Pillow"], 3),
-                "two workers / one": round(best["two workers"] / best["one worker"], 3),
-                "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-                "xgem": version(),
-                "commit": commit(),
-            }
-        )
-    )
+            stack.enter_context(ray_session(2))
+            runs["Ray, two tasks"] = lambda: prepared(
+                table, arguments.policy, ray_engine(2), part=arguments.images // 2
+            )
+        rounds = list(measured(runs, arguments.images, arguments.rounds))
+    print(json.dumps(summary(rounds) | vars(arguments) | machine()))
+
+
+def measured(
+    runs: dict[str, Callable[[], float]], images: int, rounds: int
+) -> Iterator[dict[str, float]]:
+    """Images a second of each run, round by round."""
+    for place in range(rounds):
+        speeds = {}
+        for name, run in runs.items():
+            speeds[name] = images / run()
+            print(f"round {place}, {name}: {speeds[name]:.1f} images/s", file=sys.stderr)
+        yield speeds
+
+
+def summary(rounds: list[dict[str, float]]) -> dict[str, object]:
+    """The best of each, and ratios of the best and of the median round."""
+    best = {name: max(speeds[name] for speeds in rounds) for name in rounds[0]}
+    pairs = [("one worker", "bare, Pillow"), ("two workers", "one worker")]
+    return {
+        "images a second": {name: round(speed, 1) for name, speed in best.items()},
+        **{f"{one} / {other}": round(best[one] / best[other], 3) for one, other in pairs},
+        **{
+            f"{one} / {other}, median round": round(
+                statistics.median(speeds[one] / speeds[other] for speeds in rounds), 3
+            )
+            for one, other in pairs
+        },
+    }
+
+
+def machine() -> dict[str, object]:
+    """What it ran on, and which commit."""
+    return {
+        "pixels": [ROWS, COLUMNS],
+        "size": SIZE,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "load average": round(os.getloadavg()[0], 1),
+        "xgem": version(),
+        "commit": commit(),
+    }
 
 
 def release(folder: Path, images: int) -> Path:
@@ -114,18 +149,29 @@ def averaged(pixels: np.ndarray) -> np.ndarray:
     return resize(pixels.astype(np.float32), SIZE, SIZE)
 
 
-def bare(files: list[Path], shrink: Callable[[np.ndarray], np.ndarray]) -> float:
-    """Seconds."""
+def bare(resize_by: str, images: Path) -> float:
+    """Seconds that `loop` takes in a process of its own."""
+    command = [sys.executable, __file__, "--bare", resize_by, str(images)]
+    environment = {**os.environ, **KEEP_MEMORY}
+    return float(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+
+
+def loop(resize_by: str, images: str) -> float:
+    """Decode and resize, nothing else; the first few warm up and are not counted."""
+    shrink = {"pillow": pillow, "averaged": averaged}[resize_by]
+    files = sorted(Path(images).iterdir())
+    for file in files[:3]:
+        shrink(pydicom.dcmread(file).pixel_array)
     began = time.perf_counter()
     for file in files:
         shrink(pydicom.dcmread(file).pixel_array)
     return time.perf_counter() - began
 
 
-def prepared(table: Path, policy: str, engine: Engine) -> float:
-    """Seconds from the first study that is done, so without starting processes and listing.
+def prepared(table: Path, policy: str, engine: Engine, part: int = 0) -> float:
+    """Seconds from the first study that is done, which then does not count.
 
-    The first one is not counted in either.
+    With ``part``, the studies a part, from the call on.
     """
     times: list[tuple[float, int]] = []
 
@@ -135,14 +181,16 @@ def prepared(table: Path, policy: str, engine: Engine) -> float:
 
     with tempfile.TemporaryDirectory() as folder:
         config = PrepareConfig(preprocessing=Preprocessing(size=SIZE, policy=policy))
-        store = prepare(
-            source_named("folder", table), Path(folder) / "s", config, engine=engine, progress=tell
-        )
+        source, out, usual = source_named("folder", table), Path(folder) / "s", store_writer.SHARD
+        store_writer.SHARD = part or usual
+        began = time.perf_counter()
+        store = prepare(source, out, config, engine=engine, progress=tell)
         ended = time.perf_counter()
-        assert len(store) == times[-1][1]
-    (first, done), total = times[0], times[-1][1]
+        store_writer.SHARD = usual
+    if part:
+        return ended - began
     # The end counts: the last part, the card and the manifest are written by then.
-    return (ended - first) * total / (total - done)
+    return (ended - times[0][0]) * len(store) / (len(store) - times[0][1])
 
 
 if __name__ == "__main__":

@@ -30,8 +30,7 @@ Announce = Callable[[Any], None]
 Job = Callable[[Any, Announce], Any]
 """A function of a module, so that the worker can import it: argument, announce -> result."""
 
-
-_KEEP_MEMORY = {
+KEEP_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
 }
@@ -107,7 +106,7 @@ class Worker:
             with theirs:
                 self._process = subprocess.Popen(
                     command,
-                    env={**_KEEP_MEMORY, **os.environ, "PYTHONPATH": _paths()},
+                    env={**KEEP_MEMORY, **os.environ, "PYTHONPATH": _paths()},
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,  # decoders print what they think of a file
