@@ -3,10 +3,12 @@
     python benchmarks/report_labels.py NLMCXR_reports.tgz
 
 The truth is the manual MeSH coding of Open-i's reports ("Pleural Effusion/left/small"): what is
-coded is there, what is not coded is not. Reports that nobody indexed are left out. Every judge gets
-the same mentions (`xgem.data.chexpert_lexicon`) and says of each whether it is affirmed. negspacy
-(NegEx) is compared where it is installed (pip install negspacy); medspaCy is not, because its last
-release cannot be installed beside a present spaCy.
+coded is there, what is not coded is not. Reports that nobody indexed are left out. Every judge
+gets the same mentions (`xgem.data.chexpert_lexicon`) and says of each whether it is affirmed.
+Compared are the project's rules, which were written with these reports at hand, and, where they are
+installed, negspacy (NegEx: pip install negspacy) and ConText of medspaCy. The last release of
+medspaCy, 1.3.1, cannot be installed beside a present spaCy and imports QuickUMLS, which ConText does
+not use: its sources on PYTHONPATH, with PyRuSH installed, are enough here.
 
 What is doubted counts as found, or does not: NegEx knows no doubt, indexers code some doubts. It
 prints a table on stderr and one JSON line: precision, recall and F1 a label, macro and micro, and
@@ -20,6 +22,7 @@ import tarfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from xml.etree import ElementTree
 
@@ -58,10 +61,11 @@ def main() -> None:
     parser.add_argument("archive", type=Path)
     reports, truth = read(parser.parse_args().archive)
     judges: dict[str, Judge] = {"xgem": asserted}
-    try:
-        judges["negspacy"] = negspacy_judge()
-    except ImportError as error:
-        print(f"negspacy is left out: {error}", file=sys.stderr)
+    for name, load in (("negspacy", negspacy_judge), ("medspaCy", medspacy_judge)):
+        try:
+            judges[name] = load()
+        except ImportError as error:
+            print(f"{name} is left out: {error}", file=sys.stderr)
     results = {}
     for name, judge in judges.items():
         began = time.perf_counter()
@@ -163,6 +167,36 @@ def negspacy_judge() -> Judge:
         sentencizer(doc).ents = [span]
         (entity,) = negex(doc).ents
         return Assertion.ABSENT if entity._.negex else mention.default
+
+    return judge
+
+
+def medspacy_judge() -> Judge:
+    """ConText as medspaCy has it, with its English rules, over whole sentences."""
+    sys.modules.setdefault("quickumls", ModuleType("quickumls")).spacy_component = None
+    import spacy
+    from medspacy.context import ConText
+
+    nlp = spacy.blank("en")
+    context = ConText(nlp)
+
+    def judge(sentence: str, mention: Mention, others: Sequence[Mention]) -> Assertion:
+        if mention.default is Assertion.ABSENT:
+            return Assertion.ABSENT
+        doc = nlp.make_doc(sentence)
+        span = doc.char_span(mention.start, mention.end, label="FINDING", alignment_mode="expand")
+        if span is None:
+            return mention.default
+        for token in doc:
+            token.is_sent_start = token.i == 0
+        doc.ents = [span]
+        said = context(doc).ents[0]._
+        if said.is_historical or said.is_family:
+            return Assertion.NOT_MENTIONED
+        if said.is_negated:
+            return Assertion.ABSENT
+        doubted = said.is_uncertain or said.is_hypothetical
+        return Assertion.UNCERTAIN if doubted else mention.default
 
     return judge
 
