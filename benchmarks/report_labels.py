@@ -5,10 +5,10 @@
 The truth is the manual MeSH coding of Open-i's reports ("Pleural Effusion/left/small"): what is
 coded is there, what is not coded is not. Reports that nobody indexed are left out. Every judge
 gets the same mentions (`xgem.data.chexpert_lexicon`) and says of each whether it is affirmed.
-Compared are the project's rules, which were written with these reports at hand, and, where they are
+Compared are the rules of xgem, which were written with these reports at hand, and, where they are
 installed, negspacy (NegEx: pip install negspacy) and ConText of medspaCy. The last release of
-medspaCy, 1.3.1, cannot be installed beside a present spaCy and imports QuickUMLS, which ConText does
-not use: its sources on PYTHONPATH, with PyRuSH installed, are enough here.
+medspaCy, 1.3.1, cannot be installed beside a present spaCy, and imports QuickUMLS, which ConText
+does not use: its sources on PYTHONPATH, with PyRuSH installed, are enough here.
 
 What is doubted counts as found, or does not: NegEx knows no doubt, indexers code some doubts. It
 prints a table on stderr and one JSON line: precision, recall and F1 a label, macro and micro, and
