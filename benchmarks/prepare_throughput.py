@@ -58,13 +58,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--policy", choices=("xgem", "released"), default="xgem")
     parser.add_argument("--ray", action="store_true")
+    parser.add_argument("--release", type=Path, help="a folder that keeps the files for later runs")
     parser.add_argument("--bare", nargs=2, metavar=("RESIZE", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.bare:
         print(json.dumps(loop(*arguments.bare, arguments.policy)))
         return
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        table = release(Path(folder), arguments.images)
+    with ExitStack() as stack:
+        folder = arguments.release or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        table = release(folder, arguments.images)
         processor: dict[str, float] = {}
         runs: dict[str, Callable[[], float]] = {
             "bare, Pillow": lambda: bare("pillow", table, arguments.policy, processor),
@@ -86,7 +88,7 @@ def main() -> None:
         rounds = list(measured(runs, arguments.images, arguments.rounds))
     used = {name: round(1000 * spent / arguments.images, 1) for name, spent in processor.items()}
     times = {"processor milliseconds an image": used}
-    print(json.dumps(summary(rounds) | times | vars(arguments) | machine()))
+    print(json.dumps(summary(rounds) | times | settings(arguments) | machine()))
 
 
 def measured(
@@ -120,6 +122,11 @@ def summary(rounds: list[dict[str, float]]) -> dict[str, object]:
     }
 
 
+def settings(arguments: argparse.Namespace) -> dict[str, object]:
+    """What was asked for."""
+    return {name: vars(arguments)[name] for name in ("images", "rounds", "policy", "ray")}
+
+
 def machine() -> dict[str, object]:
     """What it ran on, and which commit."""
     return {
@@ -133,21 +140,28 @@ def machine() -> dict[str, object]:
 
 
 def release(folder: Path, images: int) -> Path:
-    """Own files, one frontal view a study, with the window that hospitals give."""
+    """Own files, one frontal view a study, each file several times where there are fewer."""
+    pictures = folder / "images"
+    if not pictures.is_dir():
+        write_pictures(pictures)
+    names = [f"images/{file.name}" for file in sorted(pictures.iterdir())]
+    rows = [(place, place, "F", names[place % len(names)], "") for place in range(images)]
+    write_table(folder / "studies.csv", ("study", "patient", "view", "path", "report"), rows)
+    return folder / "studies.csv"
+
+
+def write_pictures(folder: Path) -> None:
+    """DICOM files with the window that hospitals give."""
     rng = np.random.default_rng(0)
     pictures = [
         resize(pixels_of(simulate(seed, 256), FRONTAL), ROWS, COLUMNS) for seed in range(PHANTOMS)
     ]
-    (folder / "images").mkdir()
-    names = [f"images/{place:04d}.dcm" for place in range(min(images, FILES))]
-    for place, name in enumerate(names):
+    folder.mkdir(parents=True)
+    for place in range(FILES):
         noise = 0.02 * rng.standard_normal((ROWS, COLUMNS), dtype=np.float32)
         pixels = 0.1 + 0.8 * pictures[place % PHANTOMS] + noise
         window = {"WindowCenter": 2048, "WindowWidth": 3800}
-        (folder / name).write_bytes(dicom_bytes(pixels, FRONTAL, attributes=window))
-    rows = [(place, place, "F", names[place % len(names)], "") for place in range(images)]
-    write_table(folder / "studies.csv", ("study", "patient", "view", "path", "report"), rows)
-    return folder / "studies.csv"
+        (folder / f"{place:04d}.dcm").write_bytes(dicom_bytes(pixels, FRONTAL, attributes=window))
 
 
 def pillow(pixels: np.ndarray) -> np.ndarray:

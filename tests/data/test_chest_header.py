@@ -33,7 +33,7 @@ def test_radiographs_are_accepted(modality):
 
 @pytest.mark.parametrize("modality", ["CT", "MR", "US", "MG", "PT", "XA", "SR", "OT"])
 def test_everything_else_is_refused(modality):
-    with pytest.raises(InputError, match=f"modality {modality}, expected a radiograph"):
+    with pytest.raises(InputError, match=f"modality {modality!r}, expected a radiograph"):
         check_radiograph(header(Modality=modality, SOPClassUID=CTImageStorage), "x")
 
 

@@ -205,7 +205,7 @@ def test_ct_an_extremity_and_the_wrong_view_are_refused(dicom, save):
     with pytest.raises(InputError, match="shows no chest"):
         read_dicom(save(header))
     header.Modality, header.SOPClassUID = "CT", CTImageStorage
-    with pytest.raises(InputError, match="modality CT"):
+    with pytest.raises(InputError, match="modality 'CT'"):
         read_dicom(save(header))
 
 

@@ -1,8 +1,10 @@
 import stat
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from xgem.data.identity import Salt, open_salt
+from xgem.data.identity import Salt, open_salt, without_quotations
 from xgem.errors import InputError
 
 
@@ -40,3 +42,24 @@ def test_another_file_is_refused(tmp_path, text):
     (tmp_path / "salt").write_text(text)
     with pytest.raises(InputError, match="is no salt"):
         open_salt(tmp_path / "salt")
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("its Body Part is 'DOE^JANE'; choose", "its Body Part is '...'; choose"),
+        ("its Body Part is \"O'NEILL\" or 'X'", "its Body Part is '...' or '...'"),
+        ("run dcmtk's tool on 'DOE' first", "run dcmtk's tool on '...' first"),
+        ("Unknown value b'DOE\\x00'", "Unknown value b'...'"),
+        ("escaped 'D\\'OE\"' here", "escaped '...' here"),
+        ("cut off 'DOE^JA", "cut off '...'"),
+        ("the file is empty; copy it again", "the file is empty; copy it again"),
+    ],
+)
+def test_what_a_message_quotes_is_left_out(message, expected):
+    assert without_quotations(message) == expected
+
+
+@given(st.text(min_size=1))
+def test_no_quotation_is_longer_than_its_value(value):
+    assert without_quotations(f"it is {value!r}, not that") == "it is '...', not that"

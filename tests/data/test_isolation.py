@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import xgem
+from xgem.data import isolation
 from xgem.data.isolation import Worker, WorkerDiedError, ordered_map
 from xgem.errors import InputError
 
@@ -71,6 +72,27 @@ def test_what_hangs_is_ended(worker):
     worker._seconds = 0.5
     with pytest.raises(WorkerDiedError, match=r"took more than 0\.5 seconds"):
         worker.run(("hang", None))
+
+
+def test_imports_are_no_step_and_have_time_of_their_own(worker, tmp_path, monkeypatch):
+    (tmp_path / "slow_job.py").write_text(
+        "import time\ntime.sleep(3)\nfrom test_isolation import job\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(Path(__file__).parent))))
+    monkeypatch.setattr(job, "__module__", "slow_job")
+    slow = Worker(job, seconds=2.0)
+    assert slow.run(("echo", 1))[1] == 1
+    slow.kill()
+    monkeypatch.setattr(isolation, "_START", 0.1)
+    with pytest.raises(WorkerDiedError, match=r"was not ready after 0\.1 seconds") as caught:
+        slow.run(("echo", 1))
+    assert caught.value.step is None
+
+
+def test_a_job_that_cannot_be_imported_ends_its_process(worker, monkeypatch):
+    monkeypatch.setattr(job, "__module__", "no_such_module")
+    with pytest.raises(WorkerDiedError, match="exit code 1"):
+        Worker(job, seconds=20.0).run(("echo", 1))
 
 
 def test_the_clock_starts_anew_with_every_step(worker):

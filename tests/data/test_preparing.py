@@ -29,7 +29,8 @@ from xgem.phantoms.releases import (
     write_openi,
     write_padchest,
 )
-from xgem.study import CHEST
+from xgem.phantoms.releases.files import dicom_bytes, pixels_of
+from xgem.study import CHEST, FRONTAL
 
 CONFIG = PrepareConfig(preprocessing=Preprocessing(size=32))
 ONE = local_engine(1)
@@ -102,6 +103,19 @@ def test_identity_stays_in_the_private_folder(release, tmp_path):
                 assert secret not in data, file
     assert private.stat().st_mode & 0o077 == 0
     assert len({row["patient"] for row in map(store.row, range(len(store)))}) == 4
+
+
+def test_what_a_refused_file_says_stays_in_the_private_folder(release, phantoms, tmp_path):
+    words = {"BodyPartExamined": "", "StudyDescription": "Knee of Jane Secret"}
+    file = next(release.table.parent.glob("images/*"))
+    file.write_bytes(dicom_bytes(pixels_of(phantoms[0], FRONTAL), FRONTAL, attributes=words))
+    generous = PrepareConfig(preprocessing=Preprocessing(size=32), max_rejected=0.25)
+    store = prepare(release, tmp_path / "store", generous, engine=ONE)
+    (told,) = rows_of(private_folder(store.folder) / "rejected.csv")
+    (given,) = rows_of(store.folder / "rejected.csv")
+    assert "'KNEE OF JANE SECRET'" in told["reason"]
+    assert given["reason"] == told["reason"].replace("KNEE OF JANE SECRET", "...")
+    assert "SECRET" not in (store.folder / "rejected.csv").read_text()
 
 
 def test_the_same_salt_gives_the_same_bytes_and_another_other_names(release, tmp_path):

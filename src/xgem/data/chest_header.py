@@ -65,7 +65,7 @@ def check_radiograph(header: Dataset, name: str) -> None:
             f"{name} is a secondary capture that names neither a modality nor the chest; "
             f"if it is a chest radiograph, give it as PNG"
         )
-    found = f"modality {modality}" if modality else f"no modality (SOP class {sop_class or '?'})"
+    found = f"modality {modality!r}" if modality else f"no modality (SOP class {sop_class!r})"
     raise InputError(
         f"{name} has {found}, expected a radiograph ({', '.join(RADIOGRAPHY)}); "
         f"choose the chest radiograph of the study"

@@ -6,6 +6,7 @@ Source: Irvin et al. 2019, table 1 and section 2 (uncertain and not mentioned ar
 import math
 from collections.abc import Iterable, Mapping
 
+from xgem.data.label_lexicon import LABELS as SIMULATED_LABELS
 from xgem.errors import InputError
 from xgem.study import Finding
 
@@ -30,9 +31,7 @@ VALUES = {"present": PRESENT, "uncertain": UNCERTAIN, "absent": ABSENT}
 """By the word of the card; what is none of them is unknown."""
 
 _DEVICES = ("Pacemaker", "Central Line")
-_SIMULATED = (
-    "Cardiomegaly", "Lung Lesion", "Edema", "Consolidation", "Pneumothorax", "Pleural Effusion",
-)  # fmt: skip
+_SIMULATED = tuple(label for label in CHEXPERT if label in SIMULATED_LABELS)
 """Labels of which the truth of a phantom is complete."""
 
 

@@ -128,7 +128,7 @@ def _parse(data: bytes, name: str) -> Dataset:
         header.file_meta.TransferSyntaxUID = syntax
     if header.file_meta.TransferSyntaxUID not in AllTransferSyntaxes:
         raise InputError(
-            f"{name} has the unknown transfer syntax {header.file_meta.TransferSyntaxUID}; "
+            f"{name} has the unknown transfer syntax {str(header.file_meta.TransferSyntaxUID)!r}; "
             f"export it as Explicit VR Little Endian"
         )
     return header

@@ -74,10 +74,10 @@ def stored_pixels(header: Dataset, name: str) -> tuple[Integer[np.ndarray, "rows
     raw = _decompressed(header, name)
     if samples == 3:
         return _gray_of_color(raw, name), stored
-    if value(header, "PhotometricInterpretation").upper() not in ("", "MONOCHROME1", "MONOCHROME2"):
+    meaning = value(header, "PhotometricInterpretation").upper()
+    if meaning not in ("", "MONOCHROME1", "MONOCHROME2"):
         raise InputError(
-            f"{name} is {header.PhotometricInterpretation}, expected MONOCHROME1 or MONOCHROME2; "
-            f"export it as gray"
+            f"{name} is {meaning!r}, expected MONOCHROME1 or MONOCHROME2; export it as gray"
         )
     if header.file_meta.TransferSyntaxUID.is_compressed:
         high = stored - 1  # decoders have already moved the value down

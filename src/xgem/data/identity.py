@@ -9,6 +9,7 @@ Source: NIST FIPS 198-1 (HMAC); DICOM PS3.15 E.3 asks for no less of replaced id
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,11 @@ from xgem.data.whole_file import read_bytes, write_bytes
 from xgem.errors import InputError
 
 _BYTES = 32
+_QUOTED = re.compile(
+    # Not the apostrophe within a word; a quotation that is cut off goes on to the end.
+    r"""(?:(?<!\w)|(?<=\bb))(?:'(?:[^'\\]|\\.)*(?:'|$)|"(?:[^"\\]|\\.)*(?:"|$))""",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +62,11 @@ def open_salt(path: Path) -> Salt:
             f"name another file, or remove it to get a new salt"
         )
     return Salt(secret)
+
+
+def without_quotations(message: str) -> str:
+    """The message without what it quotes from a header, which may name the patient.
+
+    Messages quote as Python's ``repr`` does: 'CHEST', "O'NEILL CHEST", b'CHEST'.
+    """
+    return _QUOTED.sub("'...'", message)

@@ -37,6 +37,9 @@ KEEP_MEMORY = {
 """Each radiograph takes as much memory as the one before; getting it from the kernel anew, page by
 page, takes as long as decoding."""
 
+_START = 600
+"""Seconds that a process may take to import what it needs."""
+
 
 class WorkerDiedError(Exception):
     """A step crashed its process, or took too long."""
@@ -63,9 +66,9 @@ class Worker:
             XGeMError: as the job raised it.
             RuntimeError: any other exception of the job, with its traceback.
         """
-        connection = self._started()
         step: Any = None
         try:
+            connection = self._started()
             connection.send(argument)
             while connection.poll(self._seconds):
                 kind, value = connection.recv()
@@ -114,7 +117,15 @@ class Worker:
                 )
             self._connection = Connection(ours.detach())
             self._connection.send(self._job)
+            self._require_ready(self._connection)
         return self._connection
+
+    def _require_ready(self, connection: Connection) -> None:
+        """Wait for the imports, which are no step of a job; a busy machine takes long over them."""
+        if not connection.poll(_START):
+            self.kill()
+            raise WorkerDiedError(None, f"was not ready after {_START} seconds")
+        connection.recv()
 
     def _ended(self) -> str:
         code = self._process.wait() if self._process else 0
@@ -172,6 +183,7 @@ def _paths() -> str:
 def _serve(connection: Connection) -> None:
     module, _, name = connection.recv().partition(":")
     job: Job = getattr(importlib.import_module(module), name)
+    connection.send("ready")
     while True:
         argument = connection.recv()
         try:

@@ -3,7 +3,6 @@
 Runs in a worker process (`xgem.data.isolation`), the same on a laptop and on a cluster.
 """
 
-import re
 import zipfile
 import zlib
 from collections import Counter
@@ -195,13 +194,7 @@ class _Preparation:
 
     def _noted(self, kind: str, reason: str, file: Path) -> Reject:
         nameless = reason.replace(str(file), "the file")
-        # What a message quotes from a header may name the patient.
-        return Reject(
-            study=self.id,
-            kind=kind,
-            reason=re.sub(r"'[^']*'", "'...'", nameless),
-            file=str(file),
-        )
+        return Reject(study=self.id, kind=kind, reason=nameless, file=str(file))
 
 
 def _text(report: ReportFile) -> str:

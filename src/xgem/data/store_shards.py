@@ -35,8 +35,8 @@ class Reject:
     """The public identifier."""
     kind: str
     reason: str
+    """What it quotes from the file stays in the private folder, as do the names of files."""
     file: str = ""
-    """As the user knows it; stays in the private folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from xgem.data.identity import without_quotations
 from xgem.data.near_duplicates import BITS, NEAR, Pair
 from xgem.data.sources.source import SourceFacts
 from xgem.data.store import MANIFEST, SCHEMA, Store
@@ -209,9 +210,9 @@ def _shard(part: Part, record: PartRecord) -> dict[str, Any]:
 
 
 def _write_rejects(path: Path, records: Iterable[PartRecord]) -> None:
-    """Without the names of files, which may hold a patient's."""
+    """Without the names of files and what stands in them, either of which may name a patient."""
     rejects = (reject for record in records for reject in record.rejects)
-    rows = ((r.study, r.kind, r.reason) for r in rejects)
+    rows = ((r.study, r.kind, without_quotations(r.reason)) for r in rejects)
     write_csv(path, ("study", "kind", "reason"), rows)
 
 

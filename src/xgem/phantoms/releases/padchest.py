@@ -17,15 +17,12 @@ _COLUMNS = (
     "LabelsLocalizationsBySentence", "labelCUIS", "LocalizationsCUIS",
 )  # fmt: skip
 _TERMS = {
-    "Cardiomegaly": "cardiomegaly",
-    "Pleural Effusion": "pleural effusion",
-    "Pneumothorax": "pneumothorax",
-    "Consolidation": "consolidation",
     "Edema": "pulmonary edema",
     "Lung Lesion": "nodule",
-    "Pacemaker": "pacemaker",
     "Central Line": "central venous catheter",
+    "Enlarged Cardiomediastinum": "mediastinal enlargement",
 }
+"""The terms of findings that PadChest does not name as we do."""
 
 
 def write_padchest(folder: Path, studies: Sequence[Study]) -> None:
@@ -33,7 +30,8 @@ def write_padchest(folder: Path, studies: Sequence[Study]) -> None:
     rows: list[list[object]] = []
     for place, study in enumerate(studies):
         findings = study.findings or ()
-        terms = [_TERMS[finding.label] for finding in findings] or ["normal"]
+        named = [finding.label for finding in findings]
+        terms = [_TERMS.get(label, label.lower()) for label in named] or ["normal"]
         for view in (view for view in study.modalities if view != REPORT):
             name = f"2168401113669640138295431665120{place:04d}_{view.letter}-0{place % 10}-001.png"
             image_dir = place % 3
