@@ -27,6 +27,13 @@ CASES = [
     ("Endotracheal tube tip is 4 cm above the carina.", {"Support Devices": 1}),
     ("Left-sided pacemaker. Lungs are clear.", {"Support Devices": 1, "No Finding": 1}),
     ("Lungs are clear.", {"Lung Opacity": 0, "Pneumonia": 0, "Atelectasis": 0, "Edema": 0}),
+    ("No active disease.", {"No Finding": 1, "Pneumonia": math.nan}),
+    ("No acute cardiopulmonary abnormality.", {"No Finding": 1, "Edema": math.nan}),
+    ("Patient 2 - CXR: Normal", {"No Finding": 1}),
+    ("Examination within the limits of the norm.", {"No Finding": 1}),
+    ("Small effusion. No acute disease.", {"No Finding": 0}),
+    ("No change in the known disease.", {"No Finding": math.nan}),
+    ("Worse, with typical findings of ARDS.", {"No Finding": math.nan}),
     ("A 61-year-old man with three days of fever.", dict.fromkeys(CHEXPERT, math.nan)),
 ]
 

@@ -4,6 +4,8 @@ What a label takes in follows Irvin et al. 2019 and its published labeler: an in
 opacity and no consolidation, an infection is a pneumonia, a line, tube, valve or plate is a device.
 """
 
+import re
+
 from xgem.data.label_lexicon import (
     CLEAR_LUNGS,
     HINTS,
@@ -119,6 +121,14 @@ _NORMALS: dict[str, tuple[str, ...]] = {
     "Fracture": (r"(?:bones?|osseous structures?|bony \w+) (?:\w+ ){0,3}?intact",),
     "Support Devices": (*NORMALS["Pacemaker"], *NORMALS["Central Line"]),
 }
+
+NORMAL_REPORT = re.compile(
+    r"\bno (?:(?!change|improve|resol|progress)[\w'/-]+ ){0,4}?"
+    r"(?:disease|abnormalit(?:y|ies)|process|findings?)\b"
+    r"|\b(?:cxr|chest|x-?rays?|radiographs?|exam(?:ination)?|study)\W+(?:(?:is|was) )?"
+    r"(?:normal|unremarkable|within (?:the )?(?:normal )?limits)\b"
+)
+"""Sentences that deny all findings and name none."""
 
 CHEXPERT_LEXICON = Lexicon(_NAMES, HINTS, _NORMALS)
 """All labels but "No Finding"."""

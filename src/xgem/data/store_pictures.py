@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from xgem.data.chexpert import PRESENT, UNCERTAIN, VALUES
 from xgem.data.store import Store
@@ -25,7 +26,9 @@ _SAMPLED = 2000
 def draw_sheet(store: Store, rows: Sequence[int], path: Path) -> Path:
     """Draw these rows, two beside each other: frontal, lateral, report."""
     lines = (len(rows) + 1) // 2
-    figure = Figure(figsize=(18, 3.1 * max(lines, 1)), layout="constrained")
+    # Without room above, the first titles are cut off.
+    layout = ConstrainedLayoutEngine(h_pad=0.12)
+    figure = Figure(figsize=(18, 3.1 * max(lines, 1)), layout=layout)
     figure.set_facecolor("#14161a")
     axes = figure.subplots(max(lines, 1), 6, squeeze=False)
     for axis in axes.flat:

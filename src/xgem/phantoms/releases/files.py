@@ -81,7 +81,7 @@ def jpeg_bytes(pixels: Pixels) -> bytes:
 
 
 def png_bytes(pixels: Pixels, bits: int = 8) -> bytes:
-    """Gray PNG of 8 or 16 bits; of 16, only the lower 12 are used, as in PadChest."""
+    """Gray PNG of 8 or 16 bits; of 16, only the lower 12 are used, as detectors do."""
     buffer = io.BytesIO()
     levels = _levels(pixels, 255 if bits == 8 else 4095)
     Image.fromarray(levels.astype(np.uint8 if bits == 8 else np.uint16)).save(buffer, "PNG")
