@@ -139,7 +139,7 @@ def brief_recipe(name: str, out: Path) -> Any:
 
 def prepare(recipe: str, out: Path, _: str) -> dict[str, Any]:
     """Simulate the studies."""
-    from xgem.data.store import write_store
+    from xgem.data.store_writer import write_store
     from xgem.phantoms import simulate
     from xgem.recipes import recipe_named
 

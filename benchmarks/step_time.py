@@ -25,7 +25,7 @@ import typer
 from safetensors.torch import save_file
 from torch import Tensor
 
-from xgem.data.store import write_json
+from xgem.data.whole_file import write_json
 from xgem.model import Model
 from xgem.recipes.tiny import tiny
 from xgem.training.denoising import Denoising, DenoisingConfig

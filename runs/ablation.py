@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from xgem.data.labels import findings_of
-from xgem.data.store import Store, write_json, write_store
+from xgem.data.store import Store
+from xgem.data.store_writer import write_store
+from xgem.data.whole_file import write_json
 from xgem.evaluation.findings import ANY_SIDE, auroc, f1, mean, presence
 from xgem.evaluation.judge import Judge
 from xgem.evaluation.judge_training import train_judge

@@ -23,7 +23,9 @@ import typer
 from xgem.cli.progress import Report, progress_bars
 from xgem.data.labels import findings_of
 from xgem.data.radiograph import Preprocessing
-from xgem.data.store import Store, write_json, write_store
+from xgem.data.store import Store
+from xgem.data.store_writer import write_store
+from xgem.data.whole_file import write_json
 from xgem.errors import ConfigError
 from xgem.evaluation.agreement import agreement, correlation, mean_auroc
 from xgem.evaluation.completions import complete

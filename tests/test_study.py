@@ -36,6 +36,21 @@ def test_labels_of_a_known_and_an_unknown_study() -> None:
     assert all(math.isnan(value) for value in Study(id="c").labels(names).values())
 
 
+def test_labels_of_a_patient_are_what_is_known_of_them() -> None:
+    study = Study(id="a", label_values={"Edema": -1.0, "Cardiomegaly": 1.0, "Fracture": math.nan})
+    labels = study.labels(["Edema", "Cardiomegaly", "Fracture", "Pneumonia"])
+    assert (labels["Edema"], labels["Cardiomegaly"]) == (-1, 1)
+    assert math.isnan(labels["Fracture"])
+    assert math.isnan(labels["Pneumonia"])
+    with pytest.raises(TypeError):
+        study.label_values["Edema"] = 1.0  # type: ignore[index]
+
+
+def test_the_truth_of_a_simulation_is_not_overruled_by_labels() -> None:
+    study = Study(id="a", findings=(), label_values={"Edema": 1.0})
+    assert study.labels(["Edema"]) == {"Edema": 0}
+
+
 def test_a_study_cannot_be_changed_and_lists_what_it_holds() -> None:
     study = Study(id="a", contents={REPORT: "text", LATERAL: np.zeros((2, 2), np.float32)})
     assert study.modalities == (LATERAL, REPORT)
@@ -45,6 +60,10 @@ def test_a_study_cannot_be_changed_and_lists_what_it_holds() -> None:
 
 def test_a_study_can_be_sent_to_another_process() -> None:
     study = Study(
-        id="a", contents={REPORT: "text"}, findings=(Finding(label="Edema"),), synthetic=True
+        id="a",
+        contents={REPORT: "text"},
+        findings=(Finding(label="Edema"),),
+        synthetic=True,
+        label_values={"Edema": 1.0},
     )
     assert pickle.loads(pickle.dumps(study)) == study

@@ -122,18 +122,23 @@ class Study:
     """The truth of a simulated study, () where nothing is wrong; None where it is not known."""
     synthetic: bool = False
     """Simulated or generated, as its files say; everything else counts as a real patient's."""
+    label_values: Mapping[str, float] = field(default_factory=dict)
+    """What is known of a patient's labels: 1 present, 0 absent, -1 doubted; NaN or left out where
+    it is not known."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "contents", MappingProxyType(dict(self.contents)))
+        for name in ("contents", "label_values"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def __reduce__(self) -> tuple[object, ...]:
-        # The read-only view of the contents cannot be pickled itself, and pools of workers do so.
+        # Read-only views cannot be pickled themselves, and pools of workers do so.
         return partial(
             Study,
             id=self.id,
             contents=dict(self.contents),
             findings=self.findings,
             synthetic=self.synthetic,
+            label_values=dict(self.label_values),
         ), ()
 
     @property
@@ -143,8 +148,11 @@ class Study:
         return tuple(sorted(self.contents, key=lambda m: (order.get(m, len(order)), m.letter)))
 
     def labels(self, names: Iterable[str]) -> dict[str, float]:
-        """1 where a finding is there, 0 where it is not, NaN where that is not known."""
+        """1 where a finding is there, 0 where it is not, NaN where that is not known.
+
+        -1 where a report or a publisher doubts it.
+        """
         if self.findings is None:
-            return dict.fromkeys(names, math.nan)
+            return {name: self.label_values.get(name, math.nan) for name in names}
         found = {finding.label for finding in self.findings}
         return {name: float(name in found if name != "No Finding" else not found) for name in names}

@@ -10,6 +10,11 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from xgem.data import store_writer
+from xgem.data.store import Store
+from xgem.data.store_writer import write_store
+from xgem.study import FRONTAL, LATERAL, REPORT, Finding, Study
+
 
 def chest_like(rows: int = 96, columns: int = 80) -> np.ndarray:
     """Bright middle and bottom, dark lungs and corners: float64 in [0, 1]."""
@@ -80,3 +85,44 @@ def save(tmp_path: Path) -> Callable[[pydicom.Dataset], Path]:
         return path
 
     return write
+
+
+def make_study(seed: int) -> Study:
+    """A study of 8 x 8 pixels; every third has no lateral view, every fourth no known findings."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (8, 8)).astype(np.float32) / 255
+    contents = {FRONTAL: pixels, LATERAL: pixels.T.copy(), REPORT: f"Report {seed}."}
+    if seed % 3 == 0:
+        del contents[LATERAL]
+    findings = None if seed % 4 == 0 else (Finding(label="Edema", severity=0.25),)
+    return Study(id=f"s{seed}", contents=contents, findings=findings, synthetic=True)
+
+
+def write_small_store(folder: Path, count: int = 7, workers: int = 1, make=make_study) -> Store:
+    """A store of such studies."""
+    return write_store(
+        folder, make, range(count), source="test", preprocessing={"size": 8}, workers=workers
+    )
+
+
+@pytest.fixture
+def study_of() -> Callable[[int], Study]:
+    """Make the study of a seed."""
+    return make_study
+
+
+@pytest.fixture
+def small_store_in() -> Callable[..., Store]:
+    """Write a small store to a folder."""
+    return write_small_store
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three studies a shard."""
+    monkeypatch.setattr(store_writer, "SHARD", 3)
+
+
+@pytest.fixture
+def small_store(tmp_path: Path, small_shards: None) -> Store:
+    """Seven studies in three shards."""
+    return write_small_store(tmp_path / "store")

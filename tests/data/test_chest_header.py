@@ -9,6 +9,7 @@ from xgem.data.chest_header import (
     orientation_note,
     value,
     view,
+    view_of_words,
 )
 from xgem.errors import InputError
 from xgem.study import FRONTAL, LATERAL, REPORT
@@ -32,7 +33,7 @@ def test_radiographs_are_accepted(modality):
 
 @pytest.mark.parametrize("modality", ["CT", "MR", "US", "MG", "PT", "XA", "SR", "OT"])
 def test_everything_else_is_refused(modality):
-    with pytest.raises(InputError, match=f"modality {modality}, expected a radiograph"):
+    with pytest.raises(InputError, match=f"modality {modality!r}, expected a radiograph"):
         check_radiograph(header(Modality=modality, SOPClassUID=CTImageStorage), "x")
 
 
@@ -126,3 +127,21 @@ def test_values_of_any_kind_become_text():
     assert value(dataset, "ImageType") == "DERIVED\\PRIMARY"
     assert value(dataset, "Rows") == "7"
     assert value(dataset, "Columns") == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("PA", FRONTAL),
+        ("postero-anterior", FRONTAL),
+        ("CHEST (PORTABLE AP)", FRONTAL),
+        ("AP LLD", FRONTAL),
+        ("left lateral", LATERAL),
+        ("XTABLE LATERAL", LATERAL),
+        ("CHEST (PA AND LAT)", None),
+        ("", None),
+        ("LAO", None),
+    ],
+)
+def test_words_name_one_view_or_none(words, expected):
+    assert view_of_words(words) == expected

@@ -205,7 +205,7 @@ def test_ct_an_extremity_and_the_wrong_view_are_refused(dicom, save):
     with pytest.raises(InputError, match="shows no chest"):
         read_dicom(save(header))
     header.Modality, header.SOPClassUID = "CT", CTImageStorage
-    with pytest.raises(InputError, match="modality CT"):
+    with pytest.raises(InputError, match="modality 'CT'"):
         read_dicom(save(header))
 
 
@@ -243,3 +243,41 @@ def test_the_real_extremity_is_refused(shared_file):
     path = shared_file("data/dicom/extremity_CR_MONO1_j2k_1760.dcm")
     with pytest.raises(InputError, match="Body Part Examined is 'EXTREMITY'"):
         read_dicom(path)
+
+
+def test_what_the_header_says_of_depth_view_and_annotation_is_told(dicom, as_bytes):
+    header = dicom(12)
+    header.ViewPosition, header.BurnedInAnnotation = "LL", "NO"
+    decoded = decode_dicom(as_bytes(header), "x", "xgem", None)
+    assert (decoded.bits, decoded.view, decoded.burned_in) == (12, LATERAL, "NO")
+    silent = dicom(8)
+    silent.ViewPosition = ""
+    decoded = decode_dicom(as_bytes(silent), "x", "xgem", None)
+    assert (decoded.bits, decoded.view, decoded.burned_in) == (8, None, "")
+
+
+@pytest.mark.parametrize("kind", ["window", "stretch"])
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_monochrome1_of_the_complement_looks_the_same(dicom, as_bytes, bits, kind):
+    white = 2**bits - 1
+    shown = []
+    for negative in (False, True):
+        header = dicom(bits)
+        header.PhotometricInterpretation = "MONOCHROME1" if negative else "MONOCHROME2"
+        stored = np.frombuffer(header.PixelData, f"<u{header.BitsAllocated // 8}")
+        header.PixelData = (white - stored if negative else stored).tobytes()
+        if kind == "window":
+            header.WindowCenter, header.WindowWidth = (white + 1) / 2, white + 1
+        shown.append(decode_dicom(as_bytes(header), "x", "xgem", None).pixels)
+    np.testing.assert_allclose(shown[0], shown[1], atol=2e-2 if kind == "stretch" else 1e-6)
+
+
+def test_gray_stored_as_color_is_shown_as_it_is(dicom, as_bytes):
+    header = dicom(8)
+    gray = np.frombuffer(header.PixelData, np.uint8)
+    header.SamplesPerPixel, header.PhotometricInterpretation = 3, "RGB"
+    header.PlanarConfiguration = 0
+    header.PixelData = np.repeat(gray, 3).tobytes()
+    pixels = decode_dicom(as_bytes(header), "x", "xgem", FRONTAL).pixels
+    assert pixels.dtype == np.float32
+    np.testing.assert_allclose(pixels.ravel(), gray / 255, atol=1e-6)

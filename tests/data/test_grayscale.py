@@ -70,6 +70,24 @@ def test_stored_bits_are_found_below_foreign_ones(stored, gap, signed, noise):
     np.testing.assert_array_equal(found, expected if signed else values)
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_values_that_need_no_change_are_not_copied(signed):
+    raw = np.array([[0, 1, 2**15 - 1]], np.int16 if signed else np.uint16)
+    found = stored_values(raw, stored=16, high=15, signed=signed)
+    assert np.shares_memory(found, raw)
+
+
+@pytest.mark.parametrize("kind", ["window", "stretched"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32])
+def test_stored_integers_are_shown_like_the_same_numbers_and_stay_as_they_are(dtype, kind):
+    values = np.arange(120).reshape(10, 12).astype(dtype)
+    show = Window(center=60.0, width=80.0) if kind == "window" else stretched
+    shown = show(values)
+    np.testing.assert_array_equal(shown, show(np.arange(120.0).reshape(10, 12)))
+    np.testing.assert_array_equal(values, np.arange(120).reshape(10, 12))
+    assert shown.dtype == np.float32
+
+
 def test_stretching_ignores_one_hot_pixel_and_what_is_not_kept():
     values = np.linspace(100, 200, 10_000, dtype=np.float32).reshape(100, 100)
     values[0, 0], values[0, 1] = 60_000, -60_000

@@ -111,3 +111,12 @@ def test_other_formats_are_not_images_here(gray):
     assert not is_image(encoded(Image.fromarray(gray), "BMP"))
     with pytest.raises(InputError, match="cannot be decoded"):
         decode_image(encoded(Image.fromarray(gray), "GIF"), "x")
+
+
+def test_the_released_policy_takes_16_bit_values_as_they_are(picture):
+    values = np.rint(picture * 4095).astype(np.uint16)
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, "PNG")
+    decoded = decode_image(buffer.getvalue(), "x", "released")
+    np.testing.assert_allclose(decoded.pixels, values / 65535, atol=1e-6)
+    assert decoded.bits == 16

@@ -1,6 +1,6 @@
 import pytest
 
-from xgem.data.label_lexicon import LABELS, Assertion, mentions
+from xgem.data.label_lexicon import LABELS, Assertion, Lexicon, mentions
 
 
 def named(sentence: str) -> list[tuple[str, str]]:
@@ -56,3 +56,20 @@ def test_every_label_is_found_by_its_own_name():
     # "Lung Lesion" and "Central Line" are CheXpert's and our names, and radiologists' words too.
     for label in LABELS:
         assert label in {m.label for m in mentions(label.lower())}
+
+
+def test_a_lexicon_of_its_own_finds_its_names_hints_and_denials():
+    lexicon = Lexicon(
+        {"Wet": (r"rain(?:ing)?", r"sky (?:is )?(?P<here>dripping)")},
+        {"Wet": (r"clouds",)},
+        {"Wet": (r"sunny",)},
+    )
+    sentence = "sunny, then clouds; later the sky is dripping and it rains, raining"
+    found = [(sentence[m.start : m.end], m.default) for m in lexicon.mentions(sentence)]
+    assert found == [
+        ("sunny", Assertion.ABSENT),
+        ("clouds", Assertion.UNCERTAIN),
+        ("dripping", Assertion.PRESENT),
+        ("raining", Assertion.PRESENT),
+    ]
+    assert lexicon.labels == ("Wet",)

@@ -7,14 +7,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from xgem.data.radiograph import (
+    NEGATIVE,
     InputWarning,
     Preprocessing,
+    decode_file,
+    preprocessed,
     read_radiograph,
     to_uint8,
     write_png,
 )
 from xgem.errors import ConfigError, InputError, OutputError
-from xgem.study import FRONTAL
+from xgem.study import FRONTAL, LATERAL
 
 MODEL = Preprocessing(size=64)
 
@@ -140,3 +143,36 @@ def test_a_folder_in_the_way_is_an_output_error(tmp_path, picture):
     (tmp_path / "a.png").mkdir()
     with pytest.raises(OutputError, match="cannot write"):
         write_png(tmp_path / "a.png", picture)
+
+
+@pytest.mark.parametrize("view", [None, FRONTAL])
+def test_a_file_tells_its_depth_view_and_annotation(dicom, as_bytes, view):
+    header = dicom(12)
+    header.ViewPosition, header.BurnedInAnnotation = "PA", "YES"
+    decoded = decode_file(as_bytes(header), "x", view, "xgem")
+    radiograph = preprocessed(decoded, "x", MODEL)
+    assert (radiograph.bits, radiograph.view, radiograph.burned_in) == (12, FRONTAL, "YES")
+    assert radiograph.pixels.shape == (64, 64)
+    assert not radiograph.looks_negative
+
+
+def test_a_view_that_the_file_contradicts_is_refused_only_where_it_was_asked_for(dicom, as_bytes):
+    data = as_bytes(dicom(8))
+    with pytest.raises(InputError, match="was given as lateral"):
+        decode_file(data, "x", LATERAL, "xgem")
+    assert decode_file(data, "x", None, "xgem").view == FRONTAL
+
+
+def test_a_negative_is_told_from_other_notes(tmp_path, picture):
+    Image.fromarray(to_uint8(1 - picture)).save(tmp_path / "a.png")
+    decoded = decode_file((tmp_path / "a.png").read_bytes(), "x", None, "xgem")
+    radiograph = preprocessed(decoded, "x", MODEL)
+    assert radiograph.looks_negative
+    assert radiograph.notes == (NEGATIVE,)
+
+
+def test_a_dot_that_a_coarse_look_misses_is_still_something_to_see(tmp_path):
+    pixels = np.zeros((64, 64), np.uint8)
+    pixels[33, 35] = 255
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert read_radiograph(tmp_path / "a.png", FRONTAL, MODEL).pixels.max() == 1

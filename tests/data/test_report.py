@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xgem.data.report import MAX_CHARACTERS, clean, read_report, sections, write_text
+from xgem.data.report import (
+    MARK,
+    MAX_CHARACTERS,
+    clean,
+    read_report,
+    sections,
+    single_spaced,
+    write_text,
+)
 from xgem.errors import InputError
 
 REPORT = "FINDINGS: Heart size is normal. No effusion.\nIMPRESSION: No acute disease."
@@ -76,6 +84,18 @@ def test_a_binary_file_is_refused(tmp_path, data):
     with pytest.raises(InputError, match="save it as UTF-8 text") as caught:
         read_report(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", ["___", "__", "XXXX", "XXXXXX", "[**2101-5-3**]", "[DATE]"])
+def test_every_mark_of_de_identification_becomes_the_same_word(mark):
+    assert (
+        single_spaced(f"Compared with {mark}, no\nchange.") == f"Compared with {MARK}, no change."
+    )
+
+
+@pytest.mark.parametrize("text", ["_", "________________", "XXX", "[see below]", "a_b"])
+def test_what_is_no_mark_stays(text):
+    assert single_spaced(text) == text
 
 
 @given(st.text(max_size=300))

@@ -2,6 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xgem.data.report import MARK
 from xgem.data.report_tokens import ReportTokens
 
 TOKENS = ReportTokens.learn(["FINDINGS: No left effusion.\nIMPRESSION: Normal."] * 3, 320)
@@ -37,3 +38,13 @@ def test_words_are_found_with_and_without_a_space() -> None:
     }
     assert found == {"left"}
     assert len(tokens.ids_of_words(["left"])) >= 2
+
+
+def test_a_mark_of_deidentification_is_one_token_that_stays_text() -> None:
+    marked = ReportTokens.learn([f"Compared with {MARK}, no change."] * 4, 400)
+    (index,) = [i for i in range(len(marked)) if marked._tokenizer.id_to_token(i) == MARK]
+    ids = marked.encode([f"Dr. {MARK} of {MARK}{MARK}"], 50)[0]
+    assert ids.tolist().count(index) == 3
+    assert marked.decode(ids) == f"Dr. {MARK} of {MARK}{MARK}"
+    assert len(marked) <= 400
+    assert MARK not in TOKENS.json

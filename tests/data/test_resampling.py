@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xgem.data.resampling import area_weights, pad_to_square, resize
+from xgem.data.resampling import area_weights, pad_to_square, resize, resize_on_square
 
 RNG = np.random.default_rng(0)
 
@@ -46,3 +46,10 @@ def test_enlarging_keeps_the_center_of_mass():
 def test_padding_is_centered_and_black():
     padded = pad_to_square(np.ones((4, 7), dtype=np.float32))
     np.testing.assert_array_equal(padded.mean(1), [0, 1, 1, 1, 1, 0, 0])
+
+
+@given(st.integers(8, 90), st.integers(8, 90), st.integers(8, 64))
+def test_on_a_square_is_padded_then_resized(rows, columns, size):
+    pixels = np.random.default_rng(rows).random((rows, columns), dtype=np.float32)
+    expected = resize(pad_to_square(pixels), size, size)
+    np.testing.assert_allclose(resize_on_square(pixels, size), expected, atol=1e-6)

@@ -1,40 +1,22 @@
 import json
-from pathlib import Path
+import pickle
+import shutil
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from xgem.data import store as module
-from xgem.data.store import Store, write_store
-from xgem.errors import OutputError, StoreError
-from xgem.study import FRONTAL, LATERAL, REPORT, Finding, Modality, Study
+from xgem.data.store import Store
+from xgem.data.store_schema import encode_png
+from xgem.errors import StoreError
+from xgem.study import FRONTAL, LATERAL, REPORT, Modality
 
 
-def make(seed: int) -> Study:
-    pixels = np.random.default_rng(seed).integers(0, 256, (8, 8)).astype(np.float32) / 255
-    contents = {FRONTAL: pixels, LATERAL: pixels.T.copy(), REPORT: f"Report {seed}."}
-    if seed % 3 == 0:
-        del contents[LATERAL]
-    findings = None if seed % 4 == 0 else (Finding(label="Edema", severity=0.25),)
-    return Study(id=f"s{seed}", contents=contents, findings=findings, synthetic=True)
-
-
-def write(folder: Path, count: int = 7, workers: int = 1) -> Store:
-    return write_store(
-        folder, make, range(count), source="test", preprocessing={"size": 8}, workers=workers
-    )
-
-
-@pytest.fixture(autouse=True)
-def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SHARD", 3)
-
-
-def test_studies_come_back_as_they_were(tmp_path: Path) -> None:
-    store = write(tmp_path / "store")
-    assert len(store) == 7
-    for seed, study in enumerate(store):
-        expected = make(seed)
+def test_studies_come_back_as_they_were(small_store, study_of) -> None:
+    assert len(small_store) == 7
+    for seed, study in enumerate(small_store):
+        expected = study_of(seed)
         assert (study.id, study.findings, study.synthetic) == (
             expected.id,
             expected.findings,
@@ -45,58 +27,75 @@ def test_studies_come_back_as_they_were(tmp_path: Path) -> None:
         np.testing.assert_array_equal(study.contents[FRONTAL], expected.contents[FRONTAL])
 
 
-def test_an_interrupted_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
-    whole = write(tmp_path / "whole")
+def test_only_the_modalities_that_are_asked_for_are_read(small_store) -> None:
+    store = Store(small_store.folder, (LATERAL,))
+    assert [study.modalities for study in store][:2] == [(), (LATERAL,)]
 
-    def broken(seed: int) -> Study:
-        if seed == 4:
-            raise KeyboardInterrupt
-        return make(seed)
 
-    folder = tmp_path / "resumed"
-    with pytest.raises(KeyboardInterrupt):
-        write_store(folder, broken, range(7), source="test", preprocessing={"size": 8})
+def test_a_store_can_be_sent_to_a_worker(small_store) -> None:
+    again = pickle.loads(pickle.dumps(small_store))
+    assert [study.id for study in again] == [study.id for study in small_store]
+
+
+def test_splits_are_ranges_of_rows(small_store) -> None:
+    assert small_store.splits == {"train": range(7)}
+    shards = small_store.manifest["shards"]
+    for shard, split in zip(shards, ("train", "validation", "test"), strict=True):
+        shard["split"] = split
+    assert small_store.splits == {
+        "train": range(3),
+        "validation": range(3, 6),
+        "test": range(6, 7),
+    }
+
+
+def test_datasets_opens_it_by_itself(small_store, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    from datasets import load_dataset
+
+    loaded = load_dataset(str(small_store.folder), cache_dir=str(tmp_path / "cache"))
+    assert list(loaded) == ["train"]
+    row = loaded["train"][1]
+    np.testing.assert_array_equal(
+        np.asarray(row["lateral"]) / np.float32(255), small_store[1].contents[LATERAL]
+    )
+    assert (row["report"], row["labels"]["Edema"]) == ("Report 1.", 1)
+    assert loaded["train"][0]["lateral"] is None
+
+
+def test_another_folder_and_a_newer_schema_are_refused(small_store, tmp_path) -> None:
     with pytest.raises(StoreError, match="not a finished store"):
-        Store(folder)
-    kept = (folder / "studies-00000.parquet").stat().st_mtime_ns
-    assert write(folder).hash == whole.hash
-    assert (folder / "studies-00000.parquet").stat().st_mtime_ns == kept
-
-
-def test_the_bytes_do_not_depend_on_the_workers(tmp_path: Path) -> None:
-    assert write(tmp_path / "one").hash == write(tmp_path / "two", workers=2).hash
-
-
-def test_other_studies_in_the_same_folder_are_refused(tmp_path: Path) -> None:
-    write(tmp_path / "store")
-    with pytest.raises(StoreError, match="another --out"):
-        write(tmp_path / "store", count=8)
-
-
-def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
-    write(tmp_path / "store")
-    path = tmp_path / "store" / "store.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 99}))
+        Store(tmp_path)
+    path = small_store.folder / "store.json"
+    path.write_text(json.dumps({**small_store.manifest, "schema": 99}))
     with pytest.raises(StoreError, match="schema 99"):
-        Store(tmp_path / "store")
+        Store(small_store.folder)
 
 
-def test_a_full_disk_is_said_and_leaves_no_store(tmp_path: Path, monkeypatch) -> None:
-    def full(*args: object) -> None:
-        raise OSError(28, "No space left on device")
+def test_a_store_of_schema_1_is_still_read(tmp_path, study_of) -> None:
+    study = study_of(1)
+    row = {
+        "id": study.id, "frontal": encode_png(study.contents[FRONTAL], 8), "lateral": None,
+        "report": b"Report 1.", "findings": None, "synthetic": True,
+    }  # fmt: skip
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "studies-00000.parquet")
+    shard = {"file": "studies-00000.parquet", "rows": 1, "sha256": "0"}
+    manifest = {"schema": 1, "source": "phantoms", "preprocessing": {}, "shards": [shard]}
+    (tmp_path / "store.json").write_text(json.dumps(manifest))
+    (read,) = Store(tmp_path)
+    assert (read.id, read.contents[REPORT]) == (study.id, "Report 1.")
+    np.testing.assert_array_equal(read.contents[FRONTAL], study.contents[FRONTAL])
 
-    monkeypatch.setattr(module.pq, "write_table", full)
-    with pytest.raises(OutputError, match="No space left"):
-        write(tmp_path / "store")
-    assert not (tmp_path / "store" / "store.json").exists()
+
+def test_the_hash_names_the_contents(small_store, tmp_path) -> None:
+    shutil.copytree(small_store.folder, tmp_path / "copy")
+    assert Store(tmp_path / "copy").hash == small_store.hash
+    assert len(small_store.hash) == 16
 
 
-def test_presence_and_names_are_told_without_decoding(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = write(tmp_path / "store")
-    monkeypatch.setattr(module, "_decode", None)
-    assert store.ids == [f"s{seed}" for seed in range(7)]
-    assert store.holds(FRONTAL).all()
-    assert store.holds(LATERAL).tolist() == [seed % 3 != 0 for seed in range(7)]
-    assert not store.holds(Modality("E", "ecg")).any()
+def test_presence_and_names_are_told_without_decoding(small_store, monkeypatch) -> None:
+    monkeypatch.setattr("xgem.data.store.study_of_row", None)
+    assert small_store.ids == [f"s{seed}" for seed in range(7)]
+    assert small_store.holds(FRONTAL).all()
+    assert small_store.holds(LATERAL).tolist() == [seed % 3 != 0 for seed in range(7)]
+    assert not small_store.holds(Modality("E", "ecg")).any()

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from xgem.data.whole_file import read_bytes, write_bytes
+from xgem.data.whole_file import read_bytes, write_bytes, write_json
 from xgem.errors import InputError, OutputError
 
 
@@ -42,3 +42,8 @@ def test_an_empty_file_is_an_input_error(tmp_path):
     (tmp_path / "a").touch()
     with pytest.raises(InputError, match="is empty"):
         read_bytes(tmp_path / "a")
+
+
+def test_json_is_readable_and_ends_with_a_line_break(tmp_path):
+    path = write_json(tmp_path / "a.json", {"b": [1]})
+    assert path.read_text() == '{\n "b": [\n  1\n ]\n}\n'

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from xgem.checkpoint import read_manifest, write_checkpoint
-from xgem.data.store import Store, write_store
+from xgem.data.store import Store
+from xgem.data.store_writer import write_store
 from xgem.model import ModelConfig
 from xgem.phantoms import simulate
 from xgem.training.export import card, export
@@ -25,26 +26,26 @@ def store(tmp_path: Path) -> Store:
     )
 
 
-def test_a_model_says_what_it_is_in_half_precision(
-    small_config: ModelConfig, store: Store, tmp_path: Path
-) -> None:
+@pytest.fixture
+def recipe(small_config: ModelConfig) -> Recipe:
     optimization = Optimization(steps=1, batch_size=1, learning_rate=1e-3)
-    recipe = Recipe(
-        name="small",
-        model=small_config,
-        held_out=2,
-        stages=(SharedSpaceConfig(optimization=optimization),),
-    )
+    stages = (SharedSpaceConfig(optimization=optimization),)
+    return Recipe(name="small", model=small_config, held_out=2, stages=stages)
+
+
+def test_a_model_says_what_it_is_in_half_precision(
+    small_config: ModelConfig, recipe: Recipe, store: Store, tmp_path: Path
+) -> None:
     (tmp_path / "shared_space").mkdir()
     last = {"step": 1, "loss": 2.5}
     (tmp_path / "shared_space" / "metrics.jsonl").write_text(json.dumps(last) + "\n")
     weights = RunWeights(tmp_path, small_config, recipe.stages, 0)
     manifest = read_manifest(export(weights, recipe, store))
-    card = manifest.card
-    assert card["trained_on"] == "simulated chests"
-    assert "not for clinical use" in card["description"]
-    assert (card["studies"], card["data_hash"]) == (4, store.hash)
-    assert card["stages"] == {"shared_space": last}
+    said = manifest.card
+    assert said["trained_on"] == "simulated chests"
+    assert "not for clinical use" in said["description"]
+    assert (said["studies"], said["data_hash"]) == (4, store.hash)
+    assert said["stages"] == {"shared_space": last}
     assert ModelConfig.from_json(manifest.config) == small_config
     dtypes = {t.dtype for part in manifest.components.values() for t in part.tensors.values()}
     assert "F32" not in dtypes
@@ -67,3 +68,13 @@ def test_what_a_model_was_begun_with_is_not_forgotten(
     assert found["trained_on"] == said
     assert ("demonstration" in found["description"]) == (said == "simulated chests")
     assert found["begun_with"] == begun["begun_with"]
+
+
+def test_of_a_store_with_splits_only_the_studies_for_training_count(
+    recipe: Recipe, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits = {"train": range(3), "validation": range(3, 4), "test": range(4, 6)}
+    monkeypatch.setattr(Store, "splits", splits)
+    (tmp_path / "shared_space").mkdir()
+    (tmp_path / "shared_space" / "metrics.jsonl").write_text("{}\n")
+    assert card(recipe, tmp_path, store)["studies"] == 3

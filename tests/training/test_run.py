@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from xgem.checkpoint import load_component, read_manifest
 from xgem.data.report_tokens import ReportTokens
-from xgem.data.store import write_store
+from xgem.data.store_writer import write_store
 from xgem.errors import CheckpointError, ConfigError, DivergenceError, StoreError
 from xgem.model import ModelConfig, build_component
 from xgem.phantoms import simulate

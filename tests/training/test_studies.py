@@ -3,9 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xgem.data.store import Store, write_store
+from xgem.data.store import Store
+from xgem.data.store_writer import write_store
+from xgem.errors import StoreError
 from xgem.study import FRONTAL, REPORT, Modality, Study
-from xgem.training.studies import Studies
+from xgem.training.studies import Studies, training_rows
 
 ECG = Modality("E", "ecg")
 PIXELS = (np.arange(16).reshape(4, 4) / 255).astype(np.float32)
@@ -64,3 +66,24 @@ def test_a_store_tells_presence_and_names_without_reading(
     assert studies.present(FRONTAL, range(4)) == [1, 3]
     assert studies.present(ECG, range(4)) == []
     assert studies.ids([0, 3]) == ["s2", "s5"]
+
+
+def test_the_splits_of_a_store_count_and_its_test_split_is_left_alone() -> None:
+    splits = {"train": range(10), "validation": range(10, 13), "test": range(13, 18)}
+    assert training_rows(splits, held_out=4) == (range(10), range(10, 13))
+
+
+def test_without_a_validation_split_the_last_rows_for_training_validate() -> None:
+    expected = range(6), range(6, 10)
+    assert training_rows({"train": range(10)}, held_out=4) == expected
+    assert training_rows({"train": range(10), "test": range(10, 15)}, held_out=4) == expected
+
+
+@pytest.mark.parametrize(
+    "splits",
+    [{"train": range(5)}, {"train": range(1), "validation": range(1, 5)}, {"test": range(9)}],
+    ids=["all held out", "one", "no training split"],
+)
+def test_too_few_rows_are_refused(splits) -> None:
+    with pytest.raises(StoreError, match="give it a larger store"):
+        training_rows(splits, held_out=4)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from xgem.cli.data import data
 from xgem.cli.exit_codes import DONE, STOPPED, WRONG
 from xgem.cli.generate import generate
 from xgem.cli.info import info
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command(rich_help_panel="Make studies")(generate)
 app.command(rich_help_panel="Make studies")(phantoms)
+app.add_typer(data, name="data", rich_help_panel="Make studies")
 app.command(rich_help_panel="Make models")(train)
 app.add_typer(official, name="official", rich_help_panel="Make models")
 app.command(rich_help_panel="Look")(info)

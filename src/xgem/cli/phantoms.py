@@ -27,7 +27,7 @@ def phantoms(
     call.
     """
     from xgem.data.radiograph import Preprocessing
-    from xgem.data.store import write_store
+    from xgem.data.store_writer import write_store
 
     try:
         with progress_bars() as progress:

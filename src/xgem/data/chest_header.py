@@ -65,7 +65,7 @@ def check_radiograph(header: Dataset, name: str) -> None:
             f"{name} is a secondary capture that names neither a modality nor the chest; "
             f"if it is a chest radiograph, give it as PNG"
         )
-    found = f"modality {modality}" if modality else f"no modality (SOP class {sop_class or '?'})"
+    found = f"modality {modality!r}" if modality else f"no modality (SOP class {sop_class!r})"
     raise InputError(
         f"{name} has {found}, expected a radiograph ({', '.join(RADIOGRAPHY)}); "
         f"choose the chest radiograph of the study"
@@ -113,12 +113,20 @@ def view(header: Dataset) -> tuple[Modality, str, str] | None:
         ("Series Description", value(header, "SeriesDescription")),
     )
     for keyword, said in candidates:
-        words = _plain(said)
-        lateral = bool(_LATERAL.search(words)) and not _DECUBITUS.search(words)
-        frontal = bool(_FRONTAL.search(words))
-        if lateral != frontal:
-            return (LATERAL if lateral else FRONTAL), keyword, words
+        found = view_of_words(said)
+        if found is not None:
+            return found, keyword, _plain(said)
     return None
+
+
+def view_of_words(said: str) -> Modality | None:
+    """The view that a text names ("PA", "Left lateral"); None where it names both or neither."""
+    words = _plain(said)
+    lateral = bool(_LATERAL.search(words)) and not _DECUBITUS.search(words)
+    frontal = bool(_FRONTAL.search(words))
+    if lateral == frontal:
+        return None
+    return LATERAL if lateral else FRONTAL
 
 
 def orientation_note(header: Dataset, modality: Modality) -> str | None:

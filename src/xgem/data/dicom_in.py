@@ -19,6 +19,7 @@ from xgem.data.chest_header import (
     check_view,
     orientation_note,
     value,
+    view,
 )
 from xgem.data.decoded import DecodedImage
 from xgem.data.dicom_pixels import MAX_PIXELS, is_signed, stored_pixels
@@ -72,15 +73,16 @@ def read_dicom(
     return decode_dicom(read_bytes(path), str(path), policy, modality)
 
 
-def decode_dicom(data: bytes, name: str, policy: Policy, modality: Modality) -> DecodedImage:
-    """`read_dicom` of bytes; ``name`` stands in messages."""
+def decode_dicom(data: bytes, name: str, policy: Policy, modality: Modality | None) -> DecodedImage:
+    """`read_dicom` of bytes; ``name`` stands in messages, None takes any view."""
     with warnings.catch_warnings():
         # Archives are full of small violations (dates, VRs); they concern no pixel.
         warnings.simplefilter("ignore")
         header = _parse(data, name)
         check_radiograph(header, name)
         check_chest(header, name)
-        check_view(header, modality, name)
+        if modality is not None:
+            check_view(header, modality, name)
         stored, bits = stored_pixels(header, name)
         if policy == "released":
             pixels, notes = _released_brightness(header, stored, bits), list[str]()
@@ -89,13 +91,18 @@ def decode_dicom(data: bytes, name: str, policy: Policy, modality: Modality) -> 
         else:
             pixels, notes = _shown_brightness(header, stored, bits)
             zoom = _squaring(header)
-        if remark := orientation_note(header, modality):
+        named = view(header)
+        shown = modality or (named[0] if named else None)
+        if shown is not None and (remark := orientation_note(header, shown)):
             notes.append(remark)
         if value(header, "PresentationIntentType").upper() == "FOR PROCESSING":
             notes.append("raw detector data (FOR PROCESSING), which may look flat or negative")
         return DecodedImage(
             pixels=_zoomed(pixels, zoom, name),
             synthetic=says_synthetic(value(header, "SyntheticData")),
+            bits=bits,
+            view=named[0] if named else None,
+            burned_in=value(header, "BurnedInAnnotation").upper(),
             notes=tuple(notes),
         )
 
@@ -121,7 +128,7 @@ def _parse(data: bytes, name: str) -> Dataset:
         header.file_meta.TransferSyntaxUID = syntax
     if header.file_meta.TransferSyntaxUID not in AllTransferSyntaxes:
         raise InputError(
-            f"{name} has the unknown transfer syntax {header.file_meta.TransferSyntaxUID}; "
+            f"{name} has the unknown transfer syntax {str(header.file_meta.TransferSyntaxUID)!r}; "
             f"export it as Explicit VR Little Endian"
         )
     return header
@@ -130,12 +137,13 @@ def _parse(data: bytes, name: str) -> Dataset:
 def _released_brightness(
     header: Dataset, stored: Integer[np.ndarray, "rows columns"], bits: int
 ) -> Float32[np.ndarray, "rows columns"]:
-    white = 2**bits - 1
+    white = np.float32(2**bits - 1)
+    share: Float32[np.ndarray, "rows columns"] = stored.astype(np.float32)
     if is_signed(header):
-        stored = stored + 2 ** (bits - 1)  # the release saw no signed image; keep all of it
-    values = np.clip(stored, 0, white)
-    positive = white - values if _is_negative(header) else values
-    share: Float32[np.ndarray, "rows columns"] = positive.astype(np.float32) / np.float32(white)
+        share += 2 ** (bits - 1)  # the release saw no signed image; keep all of it
+    if _is_negative(header):
+        np.subtract(white, share, out=share)
+    share /= white
     return share
 
 
@@ -151,15 +159,28 @@ def _shown_brightness(
         pixels = voi(values) / np.float32(voi.white)
     elif voi is not None:
         pixels = voi(values)
-    if pixels is not None and not np.ptp(pixels[image] if image.any() else pixels) > 0:
+    if pixels is not None and not _shows(pixels, image):
         notes.append("the window in the header leaves nothing visible; the value range is used")
         pixels = None
     if pixels is None:
         # 8-bit images were made to be looked at; our own files rely on it too.
         plain = bits <= 8 and not is_signed(header) and not _is_rescaled(header)
-        pixels = values / np.float32(2**bits - 1) if plain else stretched(values, image)
-    pixels = 1 - pixels if _is_negative(header) else pixels
-    return np.where(image, pixels, 0).astype(np.float32), notes
+        white = np.float32(2**bits - 1)
+        pixels = np.divide(values, white, dtype=np.float32) if plain else stretched(values, image)
+    if _is_negative(header):
+        np.subtract(np.float32(1), pixels, out=pixels)
+    if image is not None:
+        pixels[~image] = 0
+    return pixels, notes
+
+
+def _shows(
+    pixels: Float32[np.ndarray, "rows columns"], image: Shaped[np.ndarray, "rows columns"] | None
+) -> bool:
+    """Not all of the image has one brightness; a small part of it mostly tells."""
+    if image is not None and image.any():
+        return bool(np.ptp(pixels[image]) > 0)
+    return bool(np.ptp(pixels[::16, ::16]) > 0 or np.ptp(pixels) > 0)
 
 
 def _is_negative(header: Dataset) -> bool:
@@ -176,14 +197,16 @@ def _is_rescaled(header: Dataset) -> bool:
 
 def _modality_values(
     header: Dataset, stored: Integer[np.ndarray, "rows columns"]
-) -> Float32[np.ndarray, "rows columns"]:
+) -> Shaped[np.ndarray, "rows columns"]:
     if header.get("ModalityLUTSequence"):
-        return _lookup_table(header, header.ModalityLUTSequence[0])(stored)
+        return _lookup_table(header, header.ModalityLUTSequence[0])(stored.astype(np.int32))
     slope, intercept = (
         _number(header, "RescaleSlope", 1.0),
         _number(header, "RescaleIntercept", 0.0),
     )
-    return stored.astype(np.float32) * np.float32(slope or 1) + np.float32(intercept)
+    if (slope or 1) == 1 and not intercept:
+        return stored  # most files; whoever computes with it makes it a float on the way
+    return stored.astype(np.float32) * np.float32(slope or 1) + np.float32(intercept or 0)
 
 
 def _voi(header: Dataset) -> LookupTable | Window | None:
@@ -226,11 +249,11 @@ def _lookup_table(header: Dataset, item: Dataset) -> LookupTable:
 
 def _not_padding(
     header: Dataset, stored: Integer[np.ndarray, "rows columns"]
-) -> Shaped[np.ndarray, "rows columns"]:
-    """True where the detector saw something: PS3.3 C.7.5.1.1.2."""
+) -> Shaped[np.ndarray, "rows columns"] | None:
+    """True where the detector saw something, None if that is everywhere: PS3.3 C.7.5.1.1.2."""
     low = _number(header, "PixelPaddingValue")
     if low is None:
-        return np.ones(stored.shape, dtype=bool)
+        return None
     high = _number(header, "PixelPaddingRangeLimit", low)
     low, high = sorted((low, low if high is None else high))
     return (stored < low) | (stored > high)

@@ -74,10 +74,10 @@ def stored_pixels(header: Dataset, name: str) -> tuple[Integer[np.ndarray, "rows
     raw = _decompressed(header, name)
     if samples == 3:
         return _gray_of_color(raw, name), stored
-    if value(header, "PhotometricInterpretation").upper() not in ("", "MONOCHROME1", "MONOCHROME2"):
+    meaning = value(header, "PhotometricInterpretation").upper()
+    if meaning not in ("", "MONOCHROME1", "MONOCHROME2"):
         raise InputError(
-            f"{name} is {header.PhotometricInterpretation}, expected MONOCHROME1 or MONOCHROME2; "
-            f"export it as gray"
+            f"{name} is {meaning!r}, expected MONOCHROME1 or MONOCHROME2; export it as gray"
         )
     if header.file_meta.TransferSyntaxUID.is_compressed:
         high = stored - 1  # decoders have already moved the value down
@@ -92,8 +92,10 @@ def _decompressed(header: Dataset, name: str) -> Shaped[np.ndarray, "..."]:
             _check_frame(header)
         if syntax in (JPEGLossless, JPEGLosslessSV1):
             pixels = decode_apart(header)
-        else:
+        elif syntax.is_encapsulated:
             pixels = pixel_array(header, decoding_plugin=_DECODERS.get(syntax, ""))
+        else:  # as it lies there; `stored_values` takes foreign bits out
+            pixels = pixel_array(header, view_only=True, correct_unused_bits=False)
     except Exception as error:  # each decoder raises its own
         if syntax == JPEGExtended12Bit:
             found = "which no decoder here reads at 12 bits; run dcmtk's dcmdjpeg on it first"

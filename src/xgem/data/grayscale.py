@@ -5,7 +5,6 @@ Source: DICOM PS3.3 C.7.6.3 (image pixel), C.11.1 (modality LUT), C.11.2 (VOI LU
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Integer, Shaped
@@ -30,7 +29,7 @@ class Window:
     """Above 0; above 1 for LINEAR."""
     function: WindowFunction = WindowFunction.LINEAR
 
-    def __call__(self, values: Values) -> Values:
+    def __call__(self, values: Shaped[np.ndarray, "rows columns"]) -> Values:
         """Brightness in [0, 1].
 
         Source: PS3.3 C.11.2.1.2 and C.11.2.1.3; LINEAR there is shifted by half a value, so that
@@ -82,12 +81,23 @@ def stored_values(
 
     Old files keep overlays in the bits above; signed values need their sign extended.
     """
-    values = raw.astype(np.int32) >> (high + 1 - stored)
-    values &= (1 << stored) - 1
-    return np.where(values >> (stored - 1), values - (1 << stored), values) if signed else values
+    allocated = 8 * raw.dtype.itemsize
+    if signed and stored == allocated:
+        return raw.astype(raw.dtype.str.replace("u", "i"), copy=False)
+    values = raw.astype(raw.dtype.str.replace("i", "u"), copy=False)
+    shift, mask = high + 1 - stored, (1 << stored) - 1
+    if shift or values.max(initial=0) > mask:  # most files need neither
+        values = (values >> shift) & mask
+    if not signed:
+        return values
+    values = values.astype(np.int32)
+    return np.where(values >> (stored - 1), values - (1 << stored), values)
 
 
-def stretched(values: Values, keep: Shaped[np.ndarray, "rows columns"] | None = None) -> Values:
+def stretched(
+    values: Shaped[np.ndarray, "rows columns"],
+    keep: Shaped[np.ndarray, "rows columns"] | None = None,
+) -> Values:
     """Brightness from the 0.5th to the 99.5th percentile of the values where ``keep`` is true.
 
     For images of more than 8 bits that say nothing about how to be shown. Plain extremes would
@@ -100,8 +110,10 @@ def stretched(values: Values, keep: Shaped[np.ndarray, "rows columns"] | None = 
     return _between(values, low, high)
 
 
-def _between(values: Any, low: float, high: float) -> Values:
+def _between(values: Shaped[np.ndarray, "rows columns"], low: float, high: float) -> Values:
     if not low < high:
         return np.zeros_like(values, dtype=np.float32)
-    share: Values = ((values - np.float32(low)) / np.float32(high - low)).astype(np.float32)
-    return share.clip(0, 1)
+    share: Values = values.astype(np.float32)  # in place from here: images are large
+    share -= np.float32(low)
+    share /= np.float32(high - low)
+    return share.clip(0, 1, out=share)

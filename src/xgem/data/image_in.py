@@ -8,6 +8,7 @@ from jaxtyping import Float32
 from PIL import Image, ImageOps
 
 from xgem.data.decoded import DecodedImage
+from xgem.data.dicom_in import Policy
 from xgem.data.dicom_pixels import MAX_PIXELS
 from xgem.data.grayscale import stretched
 from xgem.data.marking import PNG_KEY, says_synthetic
@@ -26,12 +27,13 @@ def is_image(data: bytes) -> bool:
     return data.startswith(_MAGIC)
 
 
-def decode_image(data: bytes, name: str) -> DecodedImage:
+def decode_image(data: bytes, name: str, policy: Policy = "xgem") -> DecodedImage:
     """Read one image; ``name`` stands in messages.
 
     16-bit files say neither which values they use nor how to show them (12 bits in 16 are
-    common), so they span black to white from their 0.5th to their 99.5th percentile. Gray
-    stored as RGB, as a palette or with an alpha channel is accepted; transparent is black.
+    common), so they span black to white from their 0.5th to their 99.5th percentile; policy
+    ``released`` takes their values over 65535 instead. Gray stored as RGB, as a palette or with
+    an alpha channel is accepted; transparent is black.
 
     Raises:
         InputError: the file is damaged, too large, has several pages, or is in color.
@@ -43,7 +45,9 @@ def decode_image(data: bytes, name: str) -> DecodedImage:
                 _check_size(image, name)
                 image.load()
                 synthetic = says_synthetic(getattr(image, "text", {}).get(PNG_KEY, ""))
-                return DecodedImage(pixels=_brightness(image, name), synthetic=synthetic)
+                deep = image.mode.startswith("I")
+                pixels = _brightness(image, name, policy)
+                return DecodedImage(pixels=pixels, synthetic=synthetic, bits=16 if deep else 8)
     except InputError:
         raise
     except Image.DecompressionBombError as error:
@@ -68,13 +72,16 @@ def _check_size(image: Image.Image, name: str) -> None:
         raise InputError(f"{name} holds {pages} pages, expected one image; export a single page")
 
 
-def _brightness(image: Image.Image, name: str) -> Float32[np.ndarray, "rows columns"]:
+def _brightness(
+    image: Image.Image, name: str, policy: Policy
+) -> Float32[np.ndarray, "rows columns"]:
     white_is_zero = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I"):
         values = np.asarray(upright).astype(np.float32)
         # Pillow inverts WhiteIsZero at 8 bits only.
-        return stretched(-values if white_is_zero else values)
+        values = 65535 - values if white_is_zero else values
+        return (values / 65535).clip(0, 1) if policy == "released" else stretched(values)
     if upright.mode not in ("L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX"):
         raise InputError(
             f"{name} has pixels of type {upright.mode}, expected gray of 8 or 16 bits; export it so"

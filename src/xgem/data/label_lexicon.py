@@ -1,6 +1,7 @@
 """The words of radiologists for each label, and where they stand in a sentence."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -26,23 +27,23 @@ class Mention:
 
 
 # One or a few words that may stand between those that matter, none of which ends a thought.
-_WORDS = r"(?:[\w'/-]+ ){{0,{}}}?"
+WORDS = r"(?:[\w'/-]+ ){{0,{}}}?"
 _HEART = r"(?:heart|cardiac|cardio-?mediastin\w+|cardio-?pericardial|cardio-?vascular|cardiothymic)"
 _OPACITY = r"(?:opacit(?:y|ies)|opacification|infiltrat(?:e|es|ion)|densit(?:y|ies)|shadowing)"
 
-_NAMES: dict[str, tuple[str, ...]] = {
+NAMES: dict[str, tuple[str, ...]] = {
     "Cardiomegaly": (
         r"cardiomegaly",
         rf"{_HEART} enlargement",
-        rf"enlarge(?:d|ment) {_WORDS.format(3)}{_HEART}",
+        rf"enlarge(?:d|ment) {WORDS.format(3)}{_HEART}",
         rf"(?:large|prominent|increased) {_HEART} (?:size|silhouette|shadow|contour)",
         # Not "the heart is normal and the hila are enlarged".
         rf"{_HEART} (?:(?!normal|unremarkable|limits|hil|aort|lung|atri|azyg)[\w'/-]+ ){{0,6}}?"
         r"(?P<here>enlarged|prominent|increased in size|large in size|above normal)"
         r"(?! hil| aort| pulm| azyg| lymph| node)",
-        rf"{_HEART} (?:\w+ )?(?:is|appears|remains) {_WORDS.format(2)}(?P<here>large|big)",
+        rf"{_HEART} (?:\w+ )?(?:is|appears|remains) {WORDS.format(2)}(?P<here>large|big)",
         r"normal to (?:\w+ )?(?P<here>enlarged)",
-        rf"{_HEART} (?:size|shadow|silhouette|contour) {_WORDS.format(4)}"
+        rf"{_HEART} (?:size|shadow|silhouette|contour) {WORDS.format(4)}"
         r"(?P<here>increased|enlargement)",
         r"(?P<here>increased) (?:in )?(?:heart|cardiac) size",
         r"cardiothoracic ratio (?:is |of )?(?P<here>increased|enlarged|greater than)",
@@ -71,8 +72,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
         r"(?:fluid|volume) overload",
         r"kerley",
         r"cephali[sz]ation",
-        rf"vascula(?:r|rity|ture) {_WORDS.format(4)}(?P<here>prominen(?:t|ce)|engorged)",
-        rf"(?:prominent|prominence of) {_WORDS.format(4)}vascul(?:ature|arity)",
+        rf"vascula(?:r|rity|ture) {WORDS.format(4)}(?P<here>prominen(?:t|ce)|engorged)",
+        rf"(?:prominent|prominence of) {WORDS.format(4)}vascul(?:ature|arity)",
     ),
     "Lung Lesion": (
         r"(?<!thyroid )(?<!nipple )(?<!breast )(?<!node )(?:micro)?nodules?",
@@ -118,8 +119,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "Enlarged Cardiomediastinum": (
         r"mediast\w+ (?:\w+ ){0,2}?"
         r"(?P<here>wid(?:e|ened|ening)|enlarge(?:d|ment)|prominen(?:t|ce))",
-        rf"(?:wid(?:e|ened|ening)|enlarge(?:d|ment)) {_WORDS.format(3)}(?:cardio-?)?mediast\w+",
-        rf"mediast\w+ {_WORDS.format(5)}(?P<here>widen(?:ed|ing)|enlarged)",
+        rf"(?:wid(?:e|ened|ening)|enlarge(?:d|ment)) {WORDS.format(3)}(?:cardio-?)?mediast\w+",
+        rf"mediast\w+ {WORDS.format(5)}(?P<here>widen(?:ed|ing)|enlarged)",
     ),
     "Fracture": (
         r"fractur(?:es?|ed)",
@@ -138,103 +139,122 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 """Each stands at whole words; ``here`` marks the word that a negation would stand before."""
 
-_HINTS: dict[str, tuple[str, ...]] = {
+HINTS: dict[str, tuple[str, ...]] = {
     "Cardiomegaly": (
         r"borderline (?:heart|cardiac) (?:size|silhouette)",
-        rf"{_HEART} {_WORDS.format(4)}(?P<here>borderline)(?! enlarged)",
+        rf"{_HEART} {WORDS.format(4)}(?P<here>borderline)(?! enlarged)",
     ),
     "Lung Lesion": (r"mass[- ]like", r"nodularity"),
 }
 """Signs from which the finding does not follow for sure."""
 
-_CLEAR_LUNGS = (
-    rf"lungs?(?: fields?| zones?)? {_WORDS.format(5)}clear(?! of)",
+CLEAR_LUNGS = (
+    rf"lungs?(?: fields?| zones?)? {WORDS.format(5)}clear(?! of)",
     r"clear (?:lungs?|lung fields)",
 )
-_NORMAL_CHEST = (
+NORMAL_CHEST = (
     r"(?:normal|unremarkable|negative) (?:\w+[- ]){0,3}?"
     r"(?:chest|radiographs?|x-?rays?|study|exam(?:ination)?)",
 )
-_NORMALS: dict[str, tuple[str, ...]] = {
+NORMALS: dict[str, tuple[str, ...]] = {
     "Cardiomegaly": (
         rf"{_HEART} (?:(?!enlarged|not |abnormal)[\w'/-]+,? ){{0,8}}?(?:normal|unremarkable|wnl)",
         rf"(?:normal|unremarkable) (?:in )?(?:[\w'/-]+,? ){{0,4}}?{_HEART}",
-        *_NORMAL_CHEST,
+        *NORMAL_CHEST,
     ),
     "Pleural Effusion": (
         r"(?:costo-?\s?phrenic (?:angles?|sulci)|pleural spaces?) (?:are |is )?(?:sharp|clear)",
-        *_NORMAL_CHEST,
+        *NORMAL_CHEST,
     ),
-    "Pneumothorax": (*_NORMAL_CHEST, r"pleural spaces? (?:are |is )?clear"),
-    "Consolidation": (*_CLEAR_LUNGS, *_NORMAL_CHEST),
+    "Pneumothorax": (*NORMAL_CHEST, r"pleural spaces? (?:are |is )?clear"),
+    "Consolidation": (*CLEAR_LUNGS, *NORMAL_CHEST),
     "Edema": (
-        *_CLEAR_LUNGS,
-        *_NORMAL_CHEST,
-        rf"pulmonary vascula(?:r|ture|rity) {_WORDS.format(5)}(?:normal|unremarkable)",
+        *CLEAR_LUNGS,
+        *NORMAL_CHEST,
+        rf"pulmonary vascula(?:r|ture|rity) {WORDS.format(5)}(?:normal|unremarkable)",
         r"(?:normal|unremarkable) (?:\w+ ){0,2}?(?:pulmonary )?vascula(?:ture|rity)",
     ),
-    "Lung Lesion": (*_CLEAR_LUNGS, *_NORMAL_CHEST),
+    "Lung Lesion": (*CLEAR_LUNGS, *NORMAL_CHEST),
     "Pacemaker": (r"no (?:[\w'/-]+,? ){0,4}?devices?",),
     "Central Line": (r"no (?:[\w'/-]+,? ){0,4}?(?:lines?|catheters?)",),
-    "Atelectasis": (*_CLEAR_LUNGS, *_NORMAL_CHEST),
+    "Atelectasis": (*CLEAR_LUNGS, *NORMAL_CHEST),
     "Enlarged Cardiomediastinum": (
         r"mediast\w+ (?:(?!enlarged|widened|not |abnormal)[\w'/-]+,? ){0,8}?"
         r"(?:normal|unremarkable)",
         r"(?:normal|unremarkable) (?:in )?(?:[\w'/-]+,? ){0,4}?(?:cardio-?)?mediast\w+",
-        *_NORMAL_CHEST,
+        *NORMAL_CHEST,
     ),
     "Fracture": (
         r"(?:bon(?:es|y)|osseous|ribs|skelet\w+) (?:(?!not)[\w'/-]+ ){0,5}?"
         r"(?:intact|normal|unremarkable)",
-        *_NORMAL_CHEST,
+        *NORMAL_CHEST,
     ),
     "Hyperinflation": (
         r"(?:lung|pulmonary) volumes? (?:(?!high|large)[\w'/-]+ ){0,3}?(?:normal|limits)",
         r"normal lung volumes?",
-        *_NORMAL_CHEST,
+        *NORMAL_CHEST,
     ),
 }
 """Statements that deny the finding without naming it."""
 
-LABELS = tuple(_NAMES)
+
+class Lexicon:
+    """The names of some labels, and how to find them in a sentence."""
+
+    def __init__(
+        self,
+        names: Mapping[str, Sequence[str]],
+        hints: Mapping[str, Sequence[str]],
+        normals: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Take patterns by label.
+
+        Args:
+            names: what names the label; ``here`` marks the word a negation would stand before.
+            hints: signs from which the finding does not follow for sure.
+            normals: statements that deny the finding without naming it.
+        """
+        self.labels = tuple(names)
+        self._terms = [
+            (label, default, re.compile(rf"(?<![\w-])(?:{pattern})(?![\w])"))
+            for default, table in (
+                (Assertion.PRESENT, names),
+                (Assertion.UNCERTAIN, hints),
+                (Assertion.ABSENT, normals),
+            )
+            for label, patterns in table.items()
+            for pattern in patterns
+        ]
+
+    def mentions(self, sentence: str) -> list[Mention]:
+        """Find every label that a lower-case sentence names, from left to right.
+
+        Of the names of one label that overlap, the first and longest counts; within a denial of
+        the same label none does ("vascular engorgement within normal limits").
+        """
+        found = []
+        for label, default, pattern in self._terms:
+            for match in pattern.finditer(sentence):
+                start, end = match.span("here" if "here" in pattern.groupindex else 0)
+                found.append(Mention(label, start, end, default))
+        found.sort(key=lambda m: (m.start, -m.end))
+        kept: list[Mention] = []
+        for mention in found:
+            if not any(
+                mention.label == other.label
+                and mention.start < other.end
+                and other.default in (mention.default, Assertion.ABSENT)
+                for other in kept
+            ):
+                kept.append(mention)
+        return kept
+
+
+LEXICON = Lexicon(NAMES, HINTS, NORMALS)
+LABELS = LEXICON.labels
 """What is looked for, in the order in which results list it."""
 
 
-def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(rf"(?<![\w-])(?:{pattern})(?![\w])") for pattern in patterns)
-
-
-_TERMS = [
-    (label, default, pattern)
-    for default, table in (
-        (Assertion.PRESENT, _NAMES),
-        (Assertion.UNCERTAIN, _HINTS),
-        (Assertion.ABSENT, _NORMALS),
-    )
-    for label, patterns in table.items()
-    for pattern in _compiled(patterns)
-]
-
-
 def mentions(sentence: str) -> list[Mention]:
-    """Find every label that a lower-case sentence names, from left to right.
-
-    Of the names of one label that overlap, the first and longest counts; within a denial of the
-    same label none does ("vascular engorgement within normal limits").
-    """
-    found = []
-    for label, default, pattern in _TERMS:
-        for match in pattern.finditer(sentence):
-            start, end = match.span("here" if "here" in pattern.groupindex else 0)
-            found.append(Mention(label, start, end, default))
-    found.sort(key=lambda m: (m.start, -m.end))
-    kept: list[Mention] = []
-    for mention in found:
-        if not any(
-            mention.label == other.label
-            and mention.start < other.end
-            and other.default in (mention.default, Assertion.ABSENT)
-            for other in kept
-        ):
-            kept.append(mention)
-    return kept
+    """Find every one of `LABELS` that a lower-case sentence names, from left to right."""
+    return LEXICON.mentions(sentence)

@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,16 @@ from xgem.data.dicom_in import Policy, decode_dicom, is_dicom
 from xgem.data.image_in import decode_image, is_image
 from xgem.data.marking import PNG_KEY, png_mark
 from xgem.data.polarity import looks_inverted
-from xgem.data.resampling import pad_to_square, resize
+from xgem.data.resampling import resize_on_square
 from xgem.data.whole_file import read_bytes, write_bytes
 from xgem.errors import ConfigError, InputError
 from xgem.study import Modality
+
+NEGATIVE = (
+    "it looks like a negative, with dark bone; look at it, and invert it "
+    "or correct its Photometric Interpretation"
+)
+"""A remark on a file."""
 
 
 class InputWarning(UserWarning):
@@ -51,8 +57,7 @@ class Preprocessing:
 
     def apply(self, pixels: Float[np.ndarray, "rows columns"]) -> Float32[np.ndarray, "size size"]:
         """Center on a black square, then resample; values in [0, 1] stay there."""
-        square = pad_to_square(np.asarray(pixels, dtype=np.float32))
-        return resize(square, self.size, self.size)
+        return resize_on_square(np.asarray(pixels, dtype=np.float32), self.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +68,21 @@ class Radiograph:
     """In [0, 1], bone bright."""
     synthetic: bool
     """The file says that it was simulated or generated."""
-    sha256: str
-    """Of the file's bytes, for provenance."""
+    sha256: str = ""
+    """Of the file's bytes, for provenance; "" where nobody asked."""
+    bits: int = 8
+    """Depth of the values in the file."""
+    view: Modality | None = None
+    """What the file itself calls the view; None where it does not say."""
+    burned_in: str = ""
+    """DICOM's Burned In Annotation: "YES", "NO", or "" where it is not said."""
     notes: tuple[str, ...] = ()
     """What is doubtful about the file, one sentence each."""
+
+    @property
+    def looks_negative(self) -> bool:
+        """The picture contradicts what the file says of black and white."""
+        return NEGATIVE in self.notes
 
 
 def read_radiograph(
@@ -81,29 +97,52 @@ def read_radiograph(
     """
     name = os.fspath(path)
     data = read_bytes(name)
-    if is_dicom(data):
-        decoded = decode_dicom(data, name, preprocessing.policy, modality)
-    elif is_image(data):
-        decoded = decode_image(data, name)
-    else:
-        raise InputError(
-            f"{name} holds {_guess(data)}, expected a radiograph as DICOM, PNG, JPEG or TIFF; "
-            f"choose another file"
-        )
-    pixels = preprocessing.apply(_visible(decoded, name))
-    notes = list(decoded.notes)
-    if looks_inverted(decoded.pixels):
-        notes.append(
-            "it looks like a negative, with dark bone; look at it, and invert it "
-            "or correct its Photometric Interpretation"
-        )
-    for note in notes:
+    decoded = decode_file(data, name, modality, preprocessing.policy)
+    radiograph = preprocessed(decoded, name, preprocessing)
+    for note in radiograph.notes:
         warnings.warn(f"{name}: {note}", InputWarning, stacklevel=2)
+    return replace(radiograph, sha256=hashlib.sha256(data).hexdigest())
+
+
+def decode_file(data: bytes, name: str, modality: Modality | None, policy: Policy) -> DecodedImage:
+    """The radiograph in the bytes of a file, at its own size.
+
+    Args:
+        data: the whole file.
+        name: of the file, for messages.
+        modality: the view that it must be; None takes any.
+        policy: how stored values become brightness.
+
+    Raises:
+        InputError: the file cannot be used as this view; the message says why and what to do.
+    """
+    if is_dicom(data):
+        return decode_dicom(data, name, policy, modality)
+    if is_image(data):
+        return decode_image(data, name, policy)
+    raise InputError(
+        f"{name} holds {_guess(data)}, expected a radiograph as DICOM, PNG, JPEG or TIFF; "
+        f"choose another file"
+    )
+
+
+def preprocessed(decoded: DecodedImage, name: str, preprocessing: Preprocessing) -> Radiograph:
+    """Bring what a file held to the size of a model or store.
+
+    Raises:
+        InputError: there is nothing to see in it.
+    """
+    pixels = preprocessing.apply(_visible(decoded, name))
+    if not np.isfinite(pixels).all():
+        raise InputError(f"{name} has values that are no numbers; export the file again")
+    negative = (NEGATIVE,) if looks_inverted(decoded.pixels) else ()
     return Radiograph(
         pixels=pixels,
         synthetic=decoded.synthetic,
-        sha256=hashlib.sha256(data).hexdigest(),
-        notes=tuple(notes),
+        bits=decoded.bits,
+        view=decoded.view,
+        burned_in=decoded.burned_in,
+        notes=(*decoded.notes, *negative),
     )
 
 
@@ -132,7 +171,8 @@ def _visible(decoded: DecodedImage, name: str) -> Float32[np.ndarray, "rows colu
         raise InputError(
             f"{name} has {pixels.shape[1]} x {pixels.shape[0]} pixels, too few for a radiograph"
         )
-    if not np.isfinite(pixels).all() or np.ptp(pixels) < 1 / 255:
+    # A small part of a large image tells that something is to be seen in it.
+    if not any(np.ptp(part) >= 1 / 255 for part in (pixels[::16, ::16], pixels)):
         raise InputError(
             f"{name} shows one even gray, expected a radiograph; look at it and export it again"
         )

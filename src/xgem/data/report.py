@@ -10,6 +10,13 @@ from xgem.errors import InputError
 MAX_CHARACTERS = 20_000
 """About ten pages; reports of chest radiographs have some hundred characters."""
 
+MARK = "___"
+"""Stands for one thing that was taken out of a report to protect the patient."""
+_MARKS = re.compile(
+    # MIMIC-CXR, OpenI, MIMIC-III, and tags as in [DATE]; longer rules of underscores separate.
+    r"(?<!_)_{2,5}(?!_)|X{4,}|\[\*\*[^\]\n]*\*\*\]|\[[A-Z][A-Z _]{2,30}\]"
+)
+
 _SECTIONS = {
     "FINDINGS": "FINDINGS",
     "FINDING": "FINDINGS",
@@ -107,15 +114,17 @@ def _parts(text: str) -> list[tuple[str, str]]:
     text = "".join(c for c in text if c.isprintable() or c.isspace())
     found = list(_HEADING.finditer(text))
     ends = [match.start() for match in found[1:]] + [len(text)]
-    parts = [("", _joined(text[: found[0].start()] if found else text))]
+    parts = [("", single_spaced(text[: found[0].start()] if found else text))]
     for match, end in zip(found, ends, strict=bool(found)):
         heading = " ".join((match[1] or match[2]).upper().split())
-        parts.append((heading, _joined(text[match.end() : end])))
+        parts.append((heading, single_spaced(text[match.end() : end])))
     return [part for part in parts if any(part)] or [("", "")]
 
 
-def _joined(text: str) -> str:
-    return " ".join(text.split())
+def single_spaced(text: str) -> str:
+    """One line of printable characters, every mark of de-identification as `MARK`."""
+    printable = "".join(c for c in text if c.isprintable() or c.isspace())
+    return " ".join(_MARKS.sub(MARK, printable).split())
 
 
 def _exists(given: str) -> bool:

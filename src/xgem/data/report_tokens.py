@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Int
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 
+from xgem.data.report import MARK
 from xgem.errors import ConfigError
 
 PAD, BOS, EOS = "<PAD>", "<BOS>", "<EOS>"
@@ -46,17 +47,24 @@ class ReportTokens:
 
     @classmethod
     def learn(cls, reports: Iterable[str], size: int) -> "ReportTokens":
-        """Learn at most ``size`` tokens, the 256 bytes and three special ones included."""
+        """Learn at most ``size`` tokens, the 256 bytes and three special ones included.
+
+        Where a report holds the mark of de-identification, it is one token of its own.
+        """
+        reports = list(reports)
+        marked = any(MARK in report for report in reports)
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(
-            vocab_size=size,
+            vocab_size=size - marked,
             special_tokens=[PAD, BOS, EOS],
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         )
         tokenizer.train_from_iterator(reports, trainer)
+        if marked:
+            tokenizer.add_tokens([AddedToken(MARK, special=False)])
         return cls(tokenizer.to_str())
 
     def __len__(self) -> int:

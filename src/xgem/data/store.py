@@ -1,40 +1,39 @@
 """A prepared store: studies in Parquet shards, with a manifest that vouches for them.
 
     STORE/
-      store.json              schema, source, preprocessing, one entry a shard with its hash
-      studies-00000.parquet   id, one column a modality, findings, synthetic
+      store.json                  schema, source, preprocessing, splits, hash of every other file
+      README.md                   the card, with the front matter of a Hugging Face data set
+      data/train-00000.parquet    rows, see `xgem.data.store_schema`; validation and test likewise
+      rejected.csv                what a release held and the store does not, with the reason
+      near-duplicates.csv         images that are nearly the same in different splits
 
-Radiographs are 8-bit gray PNG inside the table, reports are text; null is a missing modality.
+``datasets.load_dataset(STORE)`` and ``ray.data.read_parquet(STORE/data)`` open it as well.
 """
 
 import hashlib
-import io
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from PIL import Image
 
-from xgem.data.worker_pool import worker_pool
-from xgem.errors import OutputError, StoreError
-from xgem.study import CHEST, Content, Finding, Modality, Study
+from xgem.data.store_rows import Rows
+from xgem.data.store_schema import Row, study_of_row
+from xgem.errors import StoreError
+from xgem.study import CHEST, Modality, Study
 
-SCHEMA = 1
-SHARD = 500
-"""Studies a shard: what is redone at most when a run is interrupted."""
+SCHEMA = 2
+READABLE = (1, 2)
 MANIFEST = "store.json"
 
 
 class Store:
     """A finished store; ``store[i]`` is a study.
+
+    Rows are read as they are asked for, so a store may be larger than memory, and a store can be
+    sent to workers.
 
     Raises:
         StoreError: the folder is not a finished store, or is of a newer schema.
@@ -49,38 +48,21 @@ class Store:
             )
         self.folder = folder
         self.manifest: dict[str, Any] = json.loads(path.read_text())
-        if self.manifest.get("schema") != SCHEMA:
+        if self.manifest.get("schema") not in READABLE:
             raise StoreError(
                 f"{folder} is a store of schema {self.manifest.get('schema')}, this xgem reads "
                 f"schema {SCHEMA}; make the store again"
             )
         self._modalities = {modality.name: modality for modality in modalities}
-        tables = [
-            pq.read_table(folder / shard["file"], memory_map=True)
-            for shard in self.manifest["shards"]
-        ]
-        self._table = pa.concat_tables(tables)
+        files = [folder / shard["file"] for shard in self.shards]
+        self._rows = Rows(files, [shard["rows"] for shard in self.shards])
         self._held: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
-        rows: int = self._table.num_rows
-        return rows
+        return len(self._rows)
 
     def __getitem__(self, index: int) -> Study:
-        row = self._table.slice(index, 1).to_pylist()[0]
-        findings = row["findings"]
-        return Study(
-            id=row["id"],
-            contents={
-                modality: _decode(row[name])
-                for name, modality in self._modalities.items()
-                if row.get(name) is not None
-            },
-            findings=None
-            if findings is None
-            else tuple(Finding(**finding) for finding in json.loads(findings)),
-            synthetic=row["synthetic"],
-        )
+        return study_of_row(self.row(index), self._modalities)
 
     def __iter__(self) -> Iterator[Study]:
         return (self[index] for index in range(len(self)))
@@ -88,154 +70,61 @@ class Store:
     def holds(self, modality: Modality) -> np.ndarray:
         """Which studies hold a modality, without decoding any: bool (studies,)."""
         if modality.name not in self._held:
-            column = modality.name in self._table.column_names
-            self._held[modality.name] = (
-                self._table[modality.name].is_valid().to_numpy()
-                if column
-                else np.zeros(len(self), bool)
-            )
+            self._held[modality.name] = self._rows.valid(modality.name)
         return self._held[modality.name]
 
     @cached_property
     def ids(self) -> list[str]:
         """Names of the studies, in their order."""
-        names: list[str] = self._table["id"].to_pylist()
-        return names
+        return self._rows.column("id")
+
+    def row(self, index: int) -> Row:
+        """All columns of one study, radiographs still encoded.
+
+        Raises:
+            IndexError: there is no such row.
+            StoreError: its shard cannot be read.
+        """
+        return self._rows[index]
+
+    @property
+    def shards(self) -> list[dict[str, Any]]:
+        """File, rows and hash of each Parquet file, in order."""
+        found: list[dict[str, Any]] = self.manifest["shards"]
+        return found
+
+    @property
+    def splits(self) -> dict[str, range]:
+        """Which rows are of which split; those without any are left out."""
+        ranges: dict[str, range] = {}
+        first = 0
+        for shard in self.shards:
+            split = shard.get("split", "train")
+            start = ranges[split].start if split in ranges else first
+            first += shard["rows"]
+            ranges[split] = range(start, first)
+        return {split: rows for split, rows in ranges.items() if rows}
+
+    def summary(self) -> dict[str, Any]:
+        """Hash, rows, counts by split and what was met while the store was made."""
+        met: dict[str, int] = {}
+        for counted in self.manifest.get("tallies", {}).values():
+            for name, number in counted.items():
+                met[name] = met.get(name, 0) + number
+        return {
+            "hash": self.hash,
+            "rows": len(self),
+            "splits": self.manifest.get("counts", {}),
+            "met": dict(sorted(met.items())) | self.manifest.get("remarks", {}),
+            "near_duplicates": self.manifest.get("near_duplicates", {}).get("pairs", 0),
+        }
 
     @property
     def hash(self) -> str:
         """Short name of the exact contents."""
-        parts = "".join(shard["sha256"] for shard in self.manifest["shards"])
-        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+        return contents_hash(self.shards)
 
 
-def write_store(
-    folder: Path,
-    make: Callable[[int], Study],
-    keys: Iterable[int],
-    *,
-    source: str,
-    preprocessing: Mapping[str, Any],
-    workers: int = 1,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> Store:
-    """Make one study a key and store them in the order of the keys.
-
-    Whole shards of an interrupted run are kept and not made again; the manifest comes last, so an
-    unfinished folder is never taken for a store. The bytes do not depend on ``workers``.
-
-    Raises:
-        StoreError: the folder holds a store of something else.
-        OutputError: the disk is full or not writable.
-    """
-    keys = list(keys)
-    plan = {
-        "schema": SCHEMA,
-        "source": source,
-        "preprocessing": dict(preprocessing),
-        "keys": hashlib.sha256(json.dumps(keys).encode()).hexdigest()[:16],
-        "studies": len(keys),
-    }
-    with _disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        _agree(folder, plan)
-        parts = [keys[first : first + SHARD] for first in range(0, len(keys), SHARD)]
-        files = [folder / f"studies-{place:05d}.parquet" for place in range(len(parts))]
-        done = sum(len(part) for part, file in zip(parts, files, strict=True) if file.exists())
-        missing = [(p, f) for p, f in zip(parts, files, strict=True) if not f.exists()]
-        for part in _map(workers, _write_shard, [(f, make, p) for p, f in missing]):
-            done += part
-            if progress:
-                progress(f"writing {source}", done, len(keys))
-        shards = [
-            {"file": file.name, "rows": len(part), "sha256": _sha256(file)}
-            for part, file in zip(parts, files, strict=True)
-        ]
-        write_json(folder / MANIFEST, {**plan, "shards": shards})
-    return Store(folder)
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write aside and rename, so that a reader sees the old file or the new one."""
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_text(json.dumps(value, indent=1) + "\n")
-    os.replace(aside, path)
-
-
-def _agree(folder: Path, plan: Mapping[str, Any]) -> None:
-    """Refuse to go on in a folder that was begun for other studies."""
-    begun = folder / "plan.json"
-    if begun.exists() and json.loads(begun.read_text()) != plan:
-        raise StoreError(
-            f"{folder} was begun with other studies or settings; choose another --out, or remove it"
-        )
-    write_json(begun, plan)
-
-
-def _write_shard(job: tuple[Path, Callable[[int], Study], Sequence[int]]) -> int:
-    file, make, keys = job
-    aside = file.with_name(f".{file.name}.part")
-    pq.write_table(pa.Table.from_pylist([_row(make(key)) for key in keys], _COLUMNS), aside)
-    os.replace(aside, file)
-    return len(keys)
-
-
-_COLUMNS = pa.schema(
-    [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("frontal", pa.binary()),
-        pa.field("lateral", pa.binary()),
-        pa.field("report", pa.binary()),
-        pa.field("findings", pa.string()),
-        pa.field("synthetic", pa.bool_(), nullable=False),
-    ]
-)
-
-
-def _row(study: Study) -> dict[str, Any]:
-    findings = study.findings
-    return {
-        "id": study.id,
-        **{modality.name: _encode(content) for modality, content in study.contents.items()},
-        "findings": None if findings is None else json.dumps([asdict(f) for f in findings]),
-        "synthetic": study.synthetic,
-    }
-
-
-def _encode(content: Content) -> bytes:
-    if isinstance(content, str):
-        return content.encode()
-    buffer = io.BytesIO()
-    pixels = np.round(np.clip(content, 0, 1) * 255).astype(np.uint8)
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
-
-
-def _decode(stored: bytes) -> Content:
-    if not stored.startswith(b"\x89PNG"):
-        return stored.decode()
-    pixels = np.asarray(Image.open(io.BytesIO(stored)), np.float32)
-    return pixels / np.float32(255)
-
-
-def _map(workers: int, function: Callable[[Any], int], jobs: Sequence[Any]) -> Iterator[int]:
-    if workers == 1:
-        yield from map(function, jobs)
-        return
-    with worker_pool(workers) as pool:
-        yield from pool.map(function, jobs)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-@contextmanager
-def _disk(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {folder}: {error.strerror or error}; free space or choose another --out"
-        ) from error
+def contents_hash(shards: Iterable[Mapping[str, Any]]) -> str:
+    """Short name of what is in these shards."""
+    return hashlib.sha256("".join(s["sha256"] for s in shards).encode()).hexdigest()[:16]

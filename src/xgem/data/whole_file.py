@@ -1,7 +1,10 @@
 """Files are read whole, and appear whole or not at all."""
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from xgem.errors import InputError, OutputError
 
@@ -53,3 +56,12 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
             f"free space or choose another folder, then run the command again"
         ) from error
     return path
+
+
+def write_json(path: str | os.PathLike[str], value: Mapping[str, Any]) -> Path:
+    """`write_bytes` of readable JSON.
+
+    Raises:
+        OutputError: as `write_bytes`.
+    """
+    return write_bytes(path, (json.dumps(value, indent=1) + "\n").encode())

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from xgem.data.store import write_json
+from xgem.data.whole_file import write_json
 from xgem.training.learner import Learner, full, scored
 from xgem.training.processes import HERE, Place, gathered
 from xgem.training.schedule import step_seed

@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from xgem.data.batches import chunks
-from xgem.data.store import write_json
+from xgem.data.whole_file import write_json
 from xgem.errors import OutputError, StoreError
 from xgem.model import Model
 from xgem.share import ALONE, Split

@@ -8,6 +8,7 @@ from xgem.data.store import Store
 from xgem.sampling.pipeline import SIMULATED
 from xgem.training.metrics import records
 from xgem.training.recipe import Recipe
+from xgem.training.studies import training_rows
 from xgem.training.weights import INIT, HalfWeights, RunWeights
 from xgem.version import commit, version
 
@@ -35,7 +36,7 @@ def card(recipe: Recipe, run: Path, store: Store) -> dict[str, Any]:
         "name": f"xgem {recipe.name}",
         "description": f"{kind}, not for clinical use",
         "trained_on": trained_on,
-        "studies": len(store) - recipe.held_out,
+        "studies": len(training_rows(store.splits, recipe.held_out)[0]),
         "data_hash": store.hash,
         "recipe": recipe.name,
         "seed": recipe.seed,

@@ -22,7 +22,9 @@ import torch
 
 from xgem.checkpoint import write_checkpoint
 from xgem.data.report_tokens import ReportTokens
-from xgem.data.store import Store, write_json, write_store
+from xgem.data.store import Store
+from xgem.data.store_writer import write_store
+from xgem.data.whole_file import write_json
 from xgem.errors import ConfigError, StoreError
 from xgem.known_weights.begin import begin, with_known_vocabularies
 from xgem.model import Model, ModelConfig
@@ -35,7 +37,7 @@ from xgem.training.material import Material
 from xgem.training.processes import HERE, Place, barrier, join, locked
 from xgem.training.recipe import Recipe, StageConfig
 from xgem.training.stage import STAGES, Optimization, Stage
-from xgem.training.studies import Studies
+from xgem.training.studies import Studies, training_rows
 from xgem.training.weights import DONE, INIT, RunWeights
 from xgem.version import commit, version
 
@@ -235,13 +237,8 @@ def _train_one(
 def _halves(store: Store, recipe: Recipe) -> tuple[Studies, Studies]:
     """Split a store into what is trained on and what is held out."""
     _check_preprocessing(store, recipe)
-    studies = len(store) - recipe.held_out
-    if studies < 2:
-        raise StoreError(
-            f"{store.folder} holds {len(store)} studies, recipe {recipe.name} keeps "
-            f"{recipe.held_out} of them for validation; give it a larger store"
-        )
-    return Studies(store, range(studies)), Studies(store, range(studies, len(store)))
+    train_rows, held_out_rows = training_rows(store.splits, recipe.held_out)
+    return Studies(store, train_rows), Studies(store, held_out_rows)
 
 
 def read_run(out: Path) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from torch.distributed.checkpoint.hf_storage import (
     HuggingFaceStorageWriter,
 )
 
-from xgem.data.store import write_json
+from xgem.data.whole_file import write_json
 from xgem.errors import CheckpointError, OutputError
 from xgem.share import ALONE, Split
 from xgem.training.processes import barrier

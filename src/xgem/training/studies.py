@@ -1,14 +1,38 @@
 """Studies in memory, as the stages ask for them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from xgem.data.store import Store
+from xgem.errors import StoreError
 from xgem.study import Content, Modality, Study
 
 KEPT_BYTES = 8_000_000_000
 """Memory for decoded studies; what does not fit is decoded again each time."""
+
+
+def training_rows(splits: Mapping[str, range], held_out: int) -> tuple[range, range]:
+    """Which rows of a store are trained on, and which validate.
+
+    The store's own splits count; its test split is for neither. Where it has no validation split,
+    the last ``held_out`` rows for training take its place.
+
+    Raises:
+        StoreError: too few rows are left for training.
+    """
+    rows = splits.get("train", range(0))
+    train, validation = rows, splits.get("validation")
+    if validation is None:
+        kept = max(len(rows) - held_out, 0)
+        train, validation = rows[:kept], rows[kept:]
+    if len(train) < 2 or not validation:
+        raise StoreError(
+            f"of the {len(rows)} studies for training in the store, {len(train)} are left to "
+            f"train on and {len(validation)} validate; give it a larger store"
+        )
+    return train, validation
 
 
 class Studies:
@@ -30,7 +54,7 @@ class Studies:
             return self._kept[index]
         study = self._store[self._indices[index]]
         contents = {m: _to_bytes(content) for m, content in study.contents.items()}
-        small = Study(id=study.id, contents=contents, findings=study.findings)
+        small = replace(study, contents=contents)
         self._room -= _size(contents)
         if self._room >= 0:
             self._kept[index] = small

@@ -1,0 +1,188 @@
+"""Findings and Impression of a hospital's report, free text or already in sections.
+
+Free text is read as MIMIC-CXR's reports are written: a title ("FINAL REPORT"), headings in
+capitals with a colon, often a last paragraph without any heading. What was asked (Indication),
+how it was done (Technique) and what it was compared with (Comparison) is left out, and so are
+preliminary readings and addenda; each is counted.
+
+Source: the format of the reports, https://physionet.org/content/mimic-cxr/2.1.0/.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+
+from xgem.data.dicom_in import Policy
+from xgem.data.report import single_spaced
+
+
+class ReportKind(StrEnum):
+    """What was found of a report."""
+
+    BOTH = "Findings and Impression"
+    FINDINGS = "Findings only"
+    IMPRESSION = "Impression only"
+    UNHEADED = "text without headings"
+    COMPARISON = "comparison only"
+    """Nothing but what it was compared with; no text is kept."""
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSections:
+    """What of a report speaks of the present images; white space single, marks unified."""
+
+    findings: str = ""
+    impression: str = ""
+    unheaded: str = ""
+    """Text without a heading, where there is neither Findings nor Impression."""
+    comparison: str = ""
+    """Known only to be counted; never stored."""
+    addenda: int = 0
+    """How many addenda were left out."""
+
+    @property
+    def kind(self) -> ReportKind:
+        """Which parts there are."""
+        if self.findings and self.impression:
+            return ReportKind.BOTH
+        if self.findings or self.impression:
+            return ReportKind.FINDINGS if self.findings else ReportKind.IMPRESSION
+        if self.unheaded:
+            return ReportKind.UNHEADED
+        return ReportKind.COMPARISON if self.comparison else ReportKind.EMPTY
+
+    def written(self, policy: Policy) -> str:
+        """The text of the store; "" where there is none.
+
+        ``xgem`` keeps headings and case, one section a line. ``released`` joins the sections and
+        lowers the case, as the published model was trained.
+        """
+        if policy == "released":
+            parts = (self.findings, self.impression, self.unheaded)
+            return " ".join(part for part in parts if part).lower()
+        lines = (
+            f"FINDINGS: {self.findings}" if self.findings else "",
+            f"IMPRESSION: {self.impression}" if self.impression else "",
+            self.unheaded,
+        )
+        return "\n".join(line for line in lines if line)
+
+
+class _Part(Enum):
+    FINDINGS = auto()
+    IMPRESSION = auto()
+    COMPARISON = auto()
+    ADDENDUM = auto()
+    OTHER = auto()
+
+
+_NAMED = {
+    _Part.FINDINGS: ("findings", "finding", "findings and impression", "findings/impression"),
+    _Part.IMPRESSION: ("impression", "impressions", "conclusion", "conclusions", "opinion"),
+    _Part.COMPARISON: ("comparison", "comparisons", "reference exam", "comparison exam"),
+    _Part.ADDENDUM: ("addendum", "addenda", "final addendum"),
+    _Part.OTHER: (
+        "examination", "exam", "type of examination", "study", "indication", "indications",
+        "clinical indication", "history", "clinical history", "patient history",
+        "clinical information", "reason for exam", "reason for examination", "reason", "technique",
+        "recommendation", "recommendations", "recommendation(s)", "notification", "wet read",
+        "final report", "date", "dose", "referring physician",
+    ),
+}  # fmt: skip
+_KINDS = {name: part for part, names in _NAMED.items() for name in names}
+_IN_CAPITALS = r"[A-Z][A-Z0-9 ,.()&/'-]{2,70}"
+_HEADING = re.compile(
+    # A known heading in any case, at the start of a line or after a sentence, or any words in
+    # capitals, with a colon; a known one alone.
+    r"(?:^[ \t*]*|(?<=[.!?;:])[ \t]+)(?P<known>(?i:{0}))[ \t]*:"
+    r"|^[ \t*]*(?:(?P<capitals>{1}):|(?P<alone>(?i:{0}))[ \t*]*$)".format(
+        "|".join(map(re.escape, sorted(_KINDS, key=len, reverse=True))), _IN_CAPITALS
+    ),
+    re.MULTILINE,
+)
+_TITLE = re.compile(r"^[ \t]*FINAL REPORT[ \t]*$", re.MULTILINE)
+_RULE = re.compile(r"_{6,}|={4,}|-{6,}|\*{4,}")
+_VIEWS = re.compile(r"CHEST|VIEW|RADIOGRAPH|FRONTAL|LATERAL|PORTABLE|\b(?:PA|AP)\b|THORAX|X-RAY")
+_ADDENDUM = re.compile(r"\baddendum\b", re.IGNORECASE)
+_PARAGRAPHS = re.compile(r"\n[ \t]*\n")
+
+
+def split_report(text: str) -> ReportSections:
+    """Find Findings and Impression in free text.
+
+    Text before the title "FINAL REPORT" is a preliminary reading or an addendum, and is left out.
+    A heading in capitals that names a view ("PA AND LATERAL CHEST:") opens Findings. Where there
+    is neither section, the paragraphs after the first of the last part are the report.
+    """
+    text = _RULE.sub("\n", text.replace("\r\n", "\n").replace("\r", "\n"))
+    addenda = 0
+    titles = list(_TITLE.finditer(text))
+    if titles:
+        addenda = int(bool(_ADDENDUM.search(text[: titles[-1].start()])))
+        text = text[titles[-1].end() :]
+    parts = list(_parts(text))
+    addenda += sum(part is _Part.ADDENDUM for part, _ in parts)
+    findings, impression, comparison = (
+        _joined(body for part, body in parts if part is wanted)
+        for wanted in (_Part.FINDINGS, _Part.IMPRESSION, _Part.COMPARISON)
+    )
+    unheaded = "" if findings or impression else _unheaded(parts)
+    if unheaded:
+        comparison = ""
+    return ReportSections(
+        findings=findings,
+        impression=impression,
+        unheaded=unheaded,
+        comparison=comparison,
+        addenda=addenda,
+    )
+
+
+def given_sections(parts: Mapping[str, str]) -> ReportSections:
+    """Take sections that the publisher has already told apart, by heading in any case."""
+    by_kind: dict[_Part, list[str]] = {part: [] for part in _Part}
+    for heading, body in parts.items():
+        by_kind[_KINDS.get(heading.strip().lower(), _Part.OTHER)].append(body or "")
+    findings, impression = _joined(by_kind[_Part.FINDINGS]), _joined(by_kind[_Part.IMPRESSION])
+    return ReportSections(
+        findings=findings,
+        impression=impression,
+        comparison=_joined(by_kind[_Part.COMPARISON]),
+        addenda=len(by_kind[_Part.ADDENDUM]),
+    )
+
+
+def _parts(text: str) -> Iterable[tuple[_Part, str]]:
+    """Every part with its text; what stands before the first heading is OTHER."""
+    headings = list(_HEADING.finditer(text))
+    starts = [0, *(heading.end() for heading in headings)]
+    ends = [*(heading.start() for heading in headings), len(text)]
+    kinds = [_Part.OTHER, *map(_kind, headings)]
+    for kind, start, end in zip(kinds, starts, ends, strict=True):
+        yield kind, text[start:end]
+
+
+def _kind(heading: re.Match[str]) -> _Part:
+    name = heading["known"] or heading["alone"] or heading["capitals"]
+    known = _KINDS.get(" ".join(name.lower().split()))
+    if known is not None:
+        return known
+    return _Part.FINDINGS if _VIEWS.search(name) else _Part.OTHER
+
+
+def _unheaded(parts: list[tuple[_Part, str]]) -> str:
+    """What the last part holds after its first paragraph; a text without headings, all of it."""
+    kept = [(part, body) for part, body in parts if part is not _Part.ADDENDUM and body.strip()]
+    if not kept:
+        return ""
+    body = kept[-1][1].strip("\n")
+    if len(kept) == 1 and len(parts) == 1:
+        return _joined([body])
+    return _joined(_PARAGRAPHS.split(body)[1:])
+
+
+def _joined(bodies: Iterable[str]) -> str:
+    text = single_spaced(" ".join(bodies))
+    return text if any(character.isalnum() for character in text) else ""

@@ -1,0 +1,86 @@
+import json
+
+import pytest
+
+from xgem.cluster import preparing as cluster
+from xgem.data import preparing
+from xgem.data.store import Store
+from xgem.phantoms import simulate
+from xgem.phantoms.releases import write_folder
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("release")
+    return write_folder(folder, [simulate(seed, 40) for seed in range(3)])
+
+
+def test_a_release_becomes_a_store_and_its_counts_are_printed(xgem, release, tmp_path) -> None:
+    call = ("data", "prepare", "folder", "--from", release, "--out", "store", "--size", 32)
+    facts = json.loads(xgem(*call, "--workers", 1, "--json").out)
+    store = Store(tmp_path / "store")
+    assert (facts["hash"], facts["rows"], facts["private"]) == (store.hash, 3, "store.private")
+    assert sum(split["studies"] for split in facts["splits"].values()) == 3
+    assert facts["met"]["report: Findings and Impression"] == 3
+    ended = xgem(*call)
+    assert ended.code == 0
+    assert "Wrote 3 rows to store" in ended.out
+    assert "burned-in annotation: not checked: 6" in ended.out
+    assert xgem("data", "check", "store").code == 0
+    info = json.loads(xgem("info", "store", "--json").out)
+    assert (info["kind"], info["studies"], info["source"]) == ("store", 3, "folder")
+
+
+def test_the_engine_is_chosen(xgem, release, monkeypatch) -> None:
+    seen = []
+
+    def engine(workers):
+        def run(jobs, progress):
+            seen.append(workers)
+            yield from map(preparing.make_part, jobs)
+
+        return run
+
+    monkeypatch.setattr(cluster, "ray_engine", engine)
+    call = ("data", "prepare", "folder", "--from", release, "--out", "store", "--size", 32)
+    assert xgem(*call, "--engine", "ray", "--workers", 3).code == 0
+    assert seen == [3]
+
+
+def test_doubts_are_warned_of(xgem, release, monkeypatch) -> None:
+    summary = Store.summary
+
+    def doubtful(self):
+        return summary(self) | {"near_duplicates": 2, "met": {"warning: looks like a negative": 1}}
+
+    monkeypatch.setattr(Store, "summary", doubtful)
+    ended = xgem("data", "prepare", "folder", "--from", release, "--out", "store", "--size", 32)
+    assert "warning: 1 images look like negatives" in ended.err
+    assert "warning: 2 pairs of images of different splits" in ended.err
+
+
+def test_a_stopped_run_says_how_to_go_on(xgem, release, monkeypatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(preparing, "prepare", stop)
+    ended = xgem("data", "prepare", "folder", "--from", release, "--out", "store")
+    assert (ended.code, ended.out) == (3, "")
+    assert "the same call goes on" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("mimic", "--from", "."), "unknown source 'mimic'"),
+        (("openi", "--from", "nowhere"), "nothing at nowhere"),
+        (("openi", "--from", ".", "--size", "4"), "--size"),
+        (("openi", "--from", ".", "--policy", "mine"), "--policy"),
+        (("openi", "--from", ".", "--max-rejected", "2"), "--max-rejected"),
+        (("openi",), "--from"),
+        (("cxr-open", "--from", "."), "manifest.jsonl"),
+    ],
+)
+def test_a_wrong_call_is_refused(xgem, tmp_path, arguments, said) -> None:
+    xgem("data", "prepare", *arguments, "--out", "store").was_refused(said)
+    assert not (tmp_path / "store").exists()

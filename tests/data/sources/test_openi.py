@@ -1,0 +1,56 @@
+import pytest
+
+from xgem.data.sources.openi import OpenI
+from xgem.errors import InputError
+from xgem.phantoms.releases import write_openi
+from xgem.study import FRONTAL, LATERAL
+
+
+def test_png_take_their_views_from_the_table_of_projections(phantoms, tmp_path):
+    write_openi(tmp_path, phantoms)
+    studies = OpenI(tmp_path).list_studies().studies
+    assert len(studies) == len(phantoms)
+    assert [image.view for image in studies[0].images] == [FRONTAL, LATERAL]
+    assert all(image.file.is_file() for study in studies for image in study.images)
+    assert {study.id for study in studies} == {f"CXR{n}" for n in range(1, 9)}
+    assert all(study.report.findings and study.report.impression for study in studies)
+
+
+def test_dicom_leave_the_view_to_their_headers(phantoms, tmp_path):
+    write_openi(tmp_path, phantoms, "dicom")
+    studies = OpenI(tmp_path).list_studies().studies
+    assert all(image.view is None and image.file.suffix == ".dcm" for image in studies[0].images)
+    assert all(image.file.is_file() for study in studies for image in study.images)
+
+
+def test_the_archive_alone_gives_reports_alone(phantoms, tmp_path):
+    write_openi(tmp_path, phantoms)
+    listing = OpenI(tmp_path / "NLMCXR_reports.tgz").list_studies()
+    assert all(not study.images and study.report for study in listing.studies)
+    assert list(listing.remarks.values()) == [16]
+
+
+def test_one_image_that_is_not_here_stays_listed(phantoms, tmp_path):
+    write_openi(tmp_path, phantoms)
+    (tmp_path / "CXR1_1_IM-0001-1001.png").unlink()
+    files = [i.file for s in OpenI(tmp_path).list_studies().studies for i in s.images]
+    assert sum(not file.is_file() for file in files) == 1
+
+
+def test_another_file_is_refused(tmp_path):
+    (tmp_path / "a.tgz").write_bytes(b"no archive")
+    with pytest.raises(InputError, match="cannot read reports"):
+        OpenI(tmp_path / "a.tgz").list_studies()
+    (tmp_path / "1.xml").write_text("<eCitation><uId/>")
+    with pytest.raises(InputError, match=r"1\.xml is no report of Open-i"):
+        OpenI(tmp_path).list_studies()
+
+
+def test_all_real_reports_are_read(shared_file):
+    listing = OpenI(shared_file("data/NLMCXR_reports.tgz")).list_studies()
+    assert len(listing.studies) == 3955
+    assert len({study.id for study in listing.studies}) == 3955
+    assert list(listing.remarks.values()) == [7470]
+    assert sum(bool(study.report.findings) for study in listing.studies) == 3425
+    assert sum(bool(study.report.impression) for study in listing.studies) == 3921
+    assert all("XXXX" not in study.report.written("xgem") for study in listing.studies)

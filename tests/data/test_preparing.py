@@ -1,0 +1,313 @@
+import csv
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from xgem.data import prepared_study, preparing, store_writer
+from xgem.data.isolation import Worker
+from xgem.data.preparing import (
+    PartJob,
+    PrepareConfig,
+    local_engine,
+    make_part,
+    prepare,
+    private_folder,
+)
+from xgem.data.radiograph import Preprocessing
+from xgem.data.sources import source_named
+from xgem.data.sources.source import ListedStudy, Listing, SourceFacts
+from xgem.data.store_check import check_store
+from xgem.data.store_shards import read_part, sha256_of
+from xgem.errors import ConfigError, InputError, StoreError
+from xgem.phantoms import simulate
+from xgem.phantoms.releases import (
+    write_chexpert_plus,
+    write_folder,
+    write_mimic_cxr,
+    write_openi,
+    write_padchest,
+)
+from xgem.phantoms.releases.files import dicom_bytes, pixels_of
+from xgem.study import CHEST, FRONTAL
+
+CONFIG = PrepareConfig(preprocessing=Preprocessing(size=32))
+ONE = local_engine(1)
+
+
+@pytest.fixture(scope="module")
+def phantoms():
+    return [simulate(seed, 40) for seed in range(8)]
+
+
+@pytest.fixture
+def release(phantoms, tmp_path):
+    """Own files: eight studies of four patients."""
+    return source_named("folder", write_folder(tmp_path / "release", phantoms))
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch):
+    monkeypatch.setattr(store_writer, "SHARD", 3)
+
+
+def rows_of(path):
+    with path.open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def tree(folder):
+    return {
+        file.relative_to(folder).as_posix(): sha256_of(file)
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+
+
+WRITERS = {
+    "mimic-cxr": (lambda folder, studies: write_mimic_cxr(folder, studies, "dicom"), None),
+    "mimic-cxr jpg": (lambda folder, studies: write_mimic_cxr(folder, studies, "jpg"), None),
+    "openi": (write_openi, None),
+    "openi dicom": (lambda folder, studies: write_openi(folder, studies, "dicom"), None),
+    "chexpert-plus": (write_chexpert_plus, None),
+    "padchest": (write_padchest, None),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("policy", ["xgem", "released"])
+def test_every_release_becomes_a_whole_store(phantoms, tmp_path, name, policy):
+    WRITERS[name][0](tmp_path / "release", phantoms)
+    source = source_named(name.partition(" ")[0], tmp_path / "release")
+    config = PrepareConfig(preprocessing=Preprocessing(size=32, policy=policy))
+    store = prepare(source, tmp_path / "store", config, engine=ONE)
+    assert len(store) == len(phantoms)
+    assert list(check_store(store)) == []
+    wanted = CHEST[:2] if name == "padchest" else CHEST
+    assert all(study.modalities == wanted for study in store)
+    assert store.manifest["preprocessing"] == {"size": 32, "policy": policy}
+    assert not rows_of(tmp_path / "store.private" / "rejected.csv")
+    known = [study.label_values["Edema"] for study in store]
+    assert any(value in (0, 1) for value in known)
+
+
+def test_identity_stays_in_the_private_folder(release, tmp_path):
+    store = prepare(release, tmp_path / "store", CONFIG, engine=ONE)
+    private = private_folder(store.folder)
+    salt = (private / "salt").read_text().strip()
+    for file in store.folder.rglob("*"):
+        if file.is_file():
+            data = file.read_bytes()
+            for secret in (b"DOE", b"JANE", b"SECRET", salt.encode(), bytes.fromhex(salt)):
+                assert secret not in data, file
+    assert private.stat().st_mode & 0o077 == 0
+    assert len({row["patient"] for row in map(store.row, range(len(store)))}) == 4
+
+
+def test_what_a_refused_file_says_stays_in_the_private_folder(release, phantoms, tmp_path):
+    words = {"BodyPartExamined": "", "StudyDescription": "Knee of Jane Secret"}
+    file = next(release.table.parent.glob("images/*"))
+    file.write_bytes(dicom_bytes(pixels_of(phantoms[0], FRONTAL), FRONTAL, attributes=words))
+    generous = PrepareConfig(preprocessing=Preprocessing(size=32), max_rejected=0.25)
+    store = prepare(release, tmp_path / "store", generous, engine=ONE)
+    (told,) = rows_of(private_folder(store.folder) / "rejected.csv")
+    (given,) = rows_of(store.folder / "rejected.csv")
+    assert "'KNEE OF JANE SECRET'" in told["reason"]
+    assert given["reason"] == told["reason"].replace("KNEE OF JANE SECRET", "...")
+    assert "SECRET" not in (store.folder / "rejected.csv").read_text()
+
+
+def test_the_same_salt_gives_the_same_bytes_and_another_other_names(release, tmp_path):
+    salt = tmp_path / "salt"
+    one = prepare(release, tmp_path / "one", CONFIG, engine=ONE, salt=salt)
+    two = prepare(release, tmp_path / "two", CONFIG, engine=local_engine(2), salt=salt)
+    other = prepare(release, tmp_path / "other", CONFIG, engine=ONE)
+    assert tree(one.folder) == tree(two.folder)
+    ids = [{study.id for study in store} for store in (one, other)]
+    assert not ids[0] & ids[1]
+
+
+def test_an_interrupted_run_redoes_no_whole_part(release, tmp_path):
+    salt = tmp_path / "salt"
+    whole = prepare(release, tmp_path / "whole", CONFIG, engine=ONE, salt=salt)
+    seen = 0
+
+    def stop(stage, done, total):
+        nonlocal seen
+        if stage == "preparing":
+            seen = done
+            if done == 5:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(release, tmp_path / "store", CONFIG, engine=ONE, salt=salt, progress=stop)
+    made = {file: file.stat().st_mtime_ns for file in (tmp_path / "store").rglob("*.parquet")}
+    assert made
+    again = []
+    prepare(
+        release,
+        tmp_path / "store",
+        CONFIG,
+        engine=ONE,
+        salt=salt,
+        progress=lambda *said: again.append(said),
+    )
+    assert tree(tmp_path / "store") == tree(whole.folder)
+    assert all(file.stat().st_mtime_ns == when for file, when in made.items())
+    studies = max(total for stage, _, total in again if stage == "preparing")
+    assert 0 < studies < len(whole)
+
+
+def test_a_finished_store_is_not_made_again(release, tmp_path):
+    store = prepare(release, tmp_path / "store", CONFIG, engine=ONE)
+
+    def none(jobs, progress):
+        raise AssertionError("nothing is left to do")
+
+    assert prepare(release, tmp_path / "store", CONFIG, engine=none).hash == store.hash
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        PrepareConfig(preprocessing=Preprocessing(size=64)),
+        PrepareConfig(preprocessing=Preprocessing(size=32, policy="released")),
+        PrepareConfig(preprocessing=Preprocessing(size=32), splits="seeded", seed=1),
+    ],
+    ids=["size", "policy", "splits"],
+)
+def test_another_store_in_the_same_folder_is_refused(release, tmp_path, other):
+    prepare(release, tmp_path / "store", CONFIG, engine=ONE)
+    with pytest.raises(StoreError, match="another --out"):
+        prepare(release, tmp_path / "store", other, engine=ONE)
+
+
+def test_too_many_broken_files_stop_the_run_and_more_may_be_allowed(release, tmp_path):
+    for file in sorted(release.table.parent.glob("images/*"))[:4]:
+        file.write_bytes(b"gone")
+    with pytest.raises(StoreError, match="files cannot be used, more than the share"):
+        prepare(release, tmp_path / "store", CONFIG, engine=ONE)
+    assert not (tmp_path / "store" / "store.json").exists()
+    assert rows_of(tmp_path / "store.private" / "rejected.csv")
+    generous = PrepareConfig(preprocessing=Preprocessing(size=32), max_rejected=0.25)
+    store = prepare(release, tmp_path / "store", generous, engine=ONE)
+    named = rows_of(tmp_path / "store.private" / "rejected.csv")
+    nameless = rows_of(store.folder / "rejected.csv")
+    assert len(named) == len(nameless) == 4
+    assert all("images" in row["file"] for row in named)
+    assert nameless[0].keys() == {"study", "kind", "reason"}
+    assert sum(t.get("rejected: unreadable", 0) for t in store.manifest["tallies"].values()) == 4
+
+
+def test_a_patient_in_two_official_splits_fails_the_run(tmp_path):
+    class Leaking:
+        facts = SourceFacts(name="folder", title="", url="", license="")
+
+        def list_studies(self) -> Listing:
+            studies = [
+                ListedStudy(id=split, patient="p", report="Clear.", split=split)
+                for split in ("train", "test")
+            ]
+            return Listing(studies=studies)
+
+    with pytest.raises(StoreError, match="several splits"):
+        prepare(Leaking(), tmp_path / "store", CONFIG, engine=ONE)
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_empty_release_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("study,patient,view,path,report\n")
+    with pytest.raises(InputError, match="lists no study"):
+        prepare(source_named("folder", tmp_path / "a.csv"), tmp_path / "s", CONFIG, engine=ONE)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.5])
+def test_a_share_is_a_share(value):
+    with pytest.raises(ConfigError, match="a share of rejects from 0 to 1"):
+        PrepareConfig(preprocessing=Preprocessing(size=32), max_rejected=value)
+
+
+def test_one_process_makes_a_part_for_engines_elsewhere(release, tmp_path):
+    store = prepare(release, tmp_path / "store", CONFIG, engine=ONE, salt=tmp_path / "salt")
+    jobs = []
+
+    def elsewhere(found, progress):
+        jobs.extend(found)
+        yield from map(make_part, found)
+
+    again = prepare(release, tmp_path / "again", CONFIG, engine=elsewhere, salt=tmp_path / "salt")
+    assert tree(again.folder) == tree(store.folder)
+    assert all(isinstance(job, PartJob) for job in jobs)
+    assert [make_part(job) for job in jobs] == [read_part(*job.files) for job in jobs]
+
+
+def kill_or_prepare(job, announce):
+    """Prepare a study, but die over every file of a lateral view."""
+
+    def told(step):
+        announce(step)
+        if "lateral" in step and step not in job.died:
+            os.kill(os.getpid(), signal.SIGSEGV)
+
+    return prepared_study.prepare_study(job, told)
+
+
+def die(job, announce):
+    """Die before any file."""
+    os._exit(1)
+
+
+@pytest.fixture
+def importable(monkeypatch):
+    """Let workers import the jobs of these tests from here."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    for job in (kill_or_prepare, die):
+        monkeypatch.setattr(job, "__module__", "test_preparing")
+
+
+@pytest.mark.usefixtures("importable")
+def test_a_file_that_kills_its_process_is_rejected_and_the_run_goes_on(
+    release, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(preparing, "prepare_study", kill_or_prepare)
+    generous = PrepareConfig(preprocessing=Preprocessing(size=32), max_rejected=1.0)
+    store = prepare(release, tmp_path / "store", generous, engine=ONE)
+    rejects = rows_of(tmp_path / "store.private" / "rejected.csv")
+    assert len(rejects) == 8
+    assert all("crashed the decoder (SIGSEGV)" in row["reason"] for row in rejects)
+    assert [m.letter for study in store for m in study.modalities] == ["F", "T"] * 8
+
+
+@pytest.mark.usefixtures("importable")
+def test_a_process_that_dies_before_any_file_is_a_bug():
+    worker = Worker(die, 20.0)
+    with pytest.raises(RuntimeError, match="before it opened a file"):
+        preparing.prepare_safely(
+            worker,
+            prepared_study.StudyJob(
+                study=ListedStudy(id="a", patient="b"),
+                split="train",
+                preprocessing=CONFIG.preprocessing,
+                salt=preparing.Salt(b"s" * 32),
+            ),
+        )
+    worker.close()
+
+
+@pytest.mark.slow
+def test_the_real_collections_are_prepared_whole(shared_file, tmp_path):
+    source = source_named("cxr-open", shared_file("data/cxr-open"))
+    images = prepare(source, tmp_path / "images", CONFIG, engine=ONE)
+    counts = images.manifest["counts"]
+    assert sum(split["studies"] for split in counts.values()) == 470
+    assert sum(split["patients"] for split in counts.values()) == 218
+    assert sum(split["holds"].get("F+L+T", 0) for split in counts.values()) == 43
+    assert images.summary()["met"]["burned-in annotation: not checked"] == 525
+    assert images.manifest["near_duplicates"]["pairs"] == 0
+    source = source_named("openi", shared_file("data/NLMCXR_reports.tgz"))
+    reports = prepare(source, tmp_path / "reports", CONFIG, engine=ONE)
+    assert len(reports) == 3927
+    assert reports.summary()["met"]["report: empty"] == 28
+    for store in (images, reports):
+        assert list(check_store(store)) == []
