@@ -99,7 +99,7 @@ def test_second_order_needs_fewer_steps(name: SolverName) -> None:
 
 
 @SOLVERS
-@pytest.mark.parametrize("steps", [1, 3, 7, 20, 50])
+@pytest.mark.parametrize("steps", [1, 3, 7, 20, 48, 50, 61, 103, 499, 1000])
 def test_all_solvers_visit_the_same_timesteps(name: SolverName, steps: int) -> None:
     assert list(make_solver(name, Process(), steps).timesteps) == trailing_timesteps(steps)
 

@@ -3,6 +3,7 @@ import pytest
 
 from xgem.errors import TaskError
 from xgem.evaluation.completions import complete
+from xgem.sampling.context import PromptReader
 from xgem.study import FRONTAL, LATERAL, REPORT, Study
 
 
@@ -25,6 +26,23 @@ def test_together_they_are_what_they_are_one_by_one(xgem, studies, given, to):
             else:
                 difference = np.abs(made.contents[modality] - alone.contents[modality]).max()
                 assert difference < 1 / 255
+
+
+@pytest.mark.parametrize(
+    ("joint", "read"), [("chained", {REPORT, FRONTAL}), ("parallel", {REPORT})]
+)
+def test_chained_outputs_are_prompts_here_too(xgem, studies, monkeypatch, joint, read):
+    encode, told = PromptReader.encode, set()
+
+    def listening(reader, modality, contents):
+        told.add(modality)
+        return encode(reader, modality, contents)
+
+    monkeypatch.setattr(PromptReader, "encode", listening)
+    (made,) = complete(xgem, [only(studies[0], REPORT)], "F+L", joint=joint)
+    assert told == read
+    (alone,) = xgem.generate(only(studies[0], REPORT), to="F+L", seed=0, joint=joint)
+    np.testing.assert_allclose(made.contents[LATERAL], alone.contents[LATERAL], atol=1 / 255)
 
 
 def test_progress_counts_studies(xgem, studies):

@@ -1,14 +1,16 @@
 """A study goes in, what it lacks comes out."""
 
 import itertools
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from xgem.checkpoint import checkpoint_hash, write_checkpoint
-from xgem.data.radiograph import write_png
+from xgem.data.radiograph import InputWarning, write_png
 from xgem.diffusion.defaults import SamplingDefaults
 from xgem.errors import CheckpointError, ConfigError, InputError, TaskError
 from xgem.model import Model
@@ -350,3 +352,16 @@ def test_without_the_demonstration_model_it_says_how_to_get_one(
     monkeypatch.setattr("xgem.sampling.pipeline.bundled_model", lambda: tmp_path / "none")
     with pytest.raises(CheckpointError, match="xgem train tiny"):
         XGeM.from_pretrained()
+
+
+def test_a_radiograph_that_may_be_real_is_warned_of(small_model: Model, tmp_path: Path) -> None:
+    """In Python as on the command line, where the model knows simulated chests alone."""
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 48)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "frontal.png")
+    xgem = XGeM(small_model, {"name": "small", "trained_on": "simulated chests"})
+    with pytest.warns(InputWarning, match="small .* never seen a real radiograph; this frontal"):
+        xgem.read(frontal=tmp_path / "frontal.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        xgem.read(report="No effusion.")
+        XGeM(small_model, {"trained_on": "patients"}).read(frontal=tmp_path / "frontal.png")

@@ -11,7 +11,7 @@ from xgem.cli.new_folder import new_folder
 from xgem.cli.progress import Report, warn
 from xgem.data.radiograph import InputWarning
 from xgem.data.study_files import input_hashes
-from xgem.sampling.pipeline import SIMULATED, XGeM
+from xgem.sampling.pipeline import XGeM
 from xgem.sampling.plan import resolve_task
 from xgem.sampling.provenance import Checkpoint, Provenance
 from xgem.sampling.sample_files import write_sample
@@ -44,7 +44,6 @@ def complete(
     """
     xgem = XGeM.from_pretrained(model, device=device, offload=offload)
     study, doubts = _read(xgem, given)
-    doubts += _unseen(xgem.card, study)
     task = resolve_task(study.modalities, choices.to, xgem.model.modalities)
     began = _provenance(xgem, given, task, choices, doubts)
     if earlier is not None:
@@ -76,18 +75,6 @@ def _read(xgem: XGeM, given: Given) -> tuple[Study, list[str]]:
     for modality, source in given.items():
         doubts = [doubt.replace(f"{source}: ", f"{modality.name}: ") for doubt in doubts]
     return study, doubts
-
-
-def _unseen(card: Mapping[str, Any], study: Study) -> list[str]:
-    """Warn of real radiographs given to a model that knows simulated ones alone."""
-    images = [m.name for m in study.modalities if not isinstance(study.contents[m], str)]
-    if card.get("trained_on") != SIMULATED or not images or study.synthetic:
-        return []
-    return [
-        f"{card.get('name')} was trained on {SIMULATED} alone and has never seen a real "
-        f"radiograph; this {' and '.join(images)} is not marked as synthetic, and what is made "
-        f"from it says nothing about a patient"
-    ]
 
 
 def _provenance(

@@ -30,9 +30,12 @@ _RADIOGRAPH_CLASSES = (
 )
 _CHEST = re.compile(r"chest|thora|lung|\brib|sternum|\bcxr\b|\bheart\b|pulmon|torax")
 _ELSEWHERE = re.compile(
-    r"extremit|\b(arm|forearm|humerus|elbow|wrist|hand|finger|thumb|leg|lower leg|hip|femur|thigh|"
-    r"knee|patella|tibia|fibula|ankle|calcaneus|heel|foot|feet|toe)s?\b|shoulder|scapula|clavicle|"
-    r"skull|\bhead\b|\bjaw\b|mandible|sinus|\bteeth|tooth|dental|\bneck\b|abdomen|abdominal|"
+    r"extremit|limb\b|\b(arm|fore ?arm|upper ?arm|humerus|elbow|radius|ulna|wrist|carpus|hand|"
+    r"metacarpus|finger|thumb|leg|lower ?leg|upper ?leg|hip|femur|thigh|knee|patella|tibia|fibula|"
+    r"ankle|calcaneus|heel|foot|feet|metatarsus|toe)s?\b|radius ?ulna|tib ?fib|"
+    r"shoulder|scapula|clavicle|"
+    r"skull|\bhead\b|\bface\b|\borbit|\bjaw\b|mandible|maxilla|sinus|\bteeth|tooth|dental|"
+    r"\bneck\b|abdomen|abdominal|\bcolon\b|\bbladder\b|\bkidney|"
     r"\bkub\b|pelvi|breast|mammo|[clts]spine|spine|sacrum|coccyx|whole ?body"
 )
 _LATERAL = re.compile(r"\b(ll|rl|lat|lateral|l lat|r lat|left lateral|right lateral)\b")
@@ -140,9 +143,7 @@ def orientation_note(header: Dataset, modality: Modality) -> str | None:
     along_row, along_column = said.split("\\")[:2]
     if not along_row.startswith("R") and not along_column.startswith("H"):
         return None
-    return (
-        f"Patient Orientation is {said}, a mirrored or turned view; the pixels are used as stored"
-    )
+    return "Patient Orientation says the view is mirrored or turned; the pixels are used as stored"
 
 
 def value(header: Dataset, keyword: str) -> str:

@@ -84,9 +84,18 @@ class DiffusersSolver:
 
     draws_noise = False
 
-    def __init__(self, scheduler: Any, steps: int) -> None:
-        scheduler.set_timesteps(steps)
-        self.timesteps: list[int] = scheduler.timesteps.tolist()
+    def __init__(self, scheduler: Any, timesteps: list[int]) -> None:
+        """Let ``scheduler`` visit ``timesteps``, which are ours.
+
+        diffusers counts trailing ones in floats and gets one too many, or another, for some
+        numbers of steps (61, 103).
+        """
+        scheduler.set_timesteps(len(timesteps))
+        levels = scheduler.alphas_cumprod[timesteps]
+        sigmas = torch.cat([((1 - levels) / levels) ** 0.5, torch.zeros(1)])
+        scheduler.timesteps, scheduler.sigmas = torch.tensor(timesteps), sigmas.float()
+        scheduler.num_inference_steps = len(timesteps)
+        self.timesteps = timesteps
         self._scheduler = scheduler
 
     def step(
@@ -131,7 +140,7 @@ def make_solver(
             f"eta and the released spacing belong to ddim; leave them out with {name}"
         )
     levels = alpha_bar(process.schedule)
-    trailing_timesteps(steps, len(levels))  # refuses what is outside the schedule
+    timesteps = trailing_timesteps(steps, len(levels))
     before = torch.cat([torch.ones_like(levels[:1]), levels[:-1]])
     velocity = process.prediction is Prediction.VELOCITY
     settings = {
@@ -146,7 +155,7 @@ def make_solver(
     if name == "unipc":
         from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 
-        return DiffusersSolver(UniPCMultistepScheduler(**settings), steps)
+        return DiffusersSolver(UniPCMultistepScheduler(**settings), timesteps)
     from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
-    return DiffusersSolver(DPMSolverMultistepScheduler(**settings), steps)
+    return DiffusersSolver(DPMSolverMultistepScheduler(**settings), timesteps)

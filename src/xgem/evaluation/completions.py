@@ -30,7 +30,7 @@ def complete(
     Args:
         xgem: the model.
         studies: inputs, all with the same modalities.
-        to: outputs, made together.
+        to: outputs, made together or one after the other as the model does.
         batch_size: studies that are computed at once.
         progress: told what is being done, how much is done, and how much there is in all.
         settings: as `XGeM.settings` takes them.
@@ -48,18 +48,14 @@ def complete(
     reader = PromptReader(xgem.model, xgem.residence)
     made: list[Study] = []
     for task in tasks:
-        (stage,) = plan_stages(task)
+        stages = plan_stages(task, joint=chosen.joint)
         for chunk in chunks(len(studies), batch_size):
             batch = [studies[place] for place in chunk]
             vectors = {
                 prompt: reader.encode(prompt, [study.contents[prompt] for study in batch])
-                for prompt in stage.prompts
+                for prompt in task.inputs
             }
-            contexts = {
-                output: reader.context(output, vectors, stage.prompts, len(batch))
-                for output in stage.outputs
-            }
-            contents = xgem.decode(xgem.denoise(contexts, chunk, chosen), chunk)
+            contents = xgem.complete_batch(stages, chunk, chosen, vectors, reader)
             made += [
                 Study(
                     id=f"{study.id}-s{seed}",

@@ -2,6 +2,7 @@
 
 import importlib.resources
 import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -106,6 +107,9 @@ class XGeM:
     ) -> Study:
         """Read a study's files, prepared as this model was trained.
 
+        What is doubtful about them is an `InputWarning`: that this model was trained on simulated
+        chests alone and the radiographs are real ones, for example.
+
         Args:
             frontal: DICOM, PNG, JPEG or TIFF.
             lateral: the same.
@@ -114,14 +118,26 @@ class XGeM:
         Raises:
             InputError: a file cannot be used as what it was given for.
         """
-        from xgem.data.study_files import read_study  # decoders, which generating needs not
+        # Decoders, which generating needs not.
+        from xgem.data.radiograph import InputWarning
+        from xgem.data.study_files import read_study
 
-        return read_study(
+        study = read_study(
             frontal=frontal,
             lateral=lateral,
             report=report,
             preprocessing=self.model.preprocessing,
         )
+        images = [m.name for m in study.modalities if not isinstance(study.contents[m], str)]
+        if self.card.get("trained_on") == SIMULATED and images and not study.synthetic:
+            warnings.warn(
+                f"{self.card.get('name')} was trained on {SIMULATED} alone and has never seen a "
+                f"real radiograph; this {' and '.join(images)} is not marked as synthetic, and "
+                f"what is made from it says nothing about a patient",
+                InputWarning,
+                stacklevel=2,
+            )
+        return study
 
     def settings(
         self,
@@ -235,7 +251,9 @@ class XGeM:
                 reader.empty(modality)
         mode = None if coupling is None else CouplingMode(coupling)
         made: list[dict[Modality, list[Content]]] = [
-            self._generate_batch(stages, list(batch), settings, mode, reader, given, ticker)
+            self.complete_batch(
+                stages, batch, settings, given, reader, mode, ticker.show, ticker.advance
+            )
             for batch in batches
         ]
         return [
@@ -248,17 +266,29 @@ class XGeM:
             for place, sample_seed in enumerate(batch)
         ]
 
-    def _generate_batch(
+    def complete_batch(
         self,
         stages: Iterable[Stage],
-        seeds: list[int],
+        seeds: Sequence[int],
         settings: SamplingDefaults,
-        coupling: CouplingMode | None,
-        reader: PromptReader,
         given: Mapping[Modality, Vectors],
-        ticker: "_Ticker",
+        reader: PromptReader,
+        coupling: CouplingMode | None = None,
+        show: Callable[[str], None] = lambda text: None,
+        advance: Callable[[], None] = lambda: None,
     ) -> dict[Modality, list[Content]]:
-        """Go through the stages for one batch of samples."""
+        """Go through the stages for one batch of samples, each of its own seed.
+
+        Args:
+            stages: what is made of what, in order; see `plan_stages`.
+            seeds: one a sample.
+            settings: of the sampler.
+            given: prompt vectors of the inputs: one for all samples, or one a sample.
+            reader: makes prompt vectors of what earlier stages made.
+            coupling: whom outputs that are made together listen to; the model's own where None.
+            show: told what is being done.
+            advance: called after every step.
+        """
         vectors = dict(given)
         made: dict[Modality, list[Content]] = {}
         for stage in stages:
@@ -270,11 +300,11 @@ class XGeM:
                 for output in stage.outputs
             }
             names = " and ".join(output.name for output in stage.outputs)
-            ticker.show(f"generating {names}")
-            latents = self.denoise(contexts, seeds, settings, coupling, ticker.advance)
-            ticker.show(f"decoding {names}")
+            show(f"generating {names}")
+            latents = self.denoise(contexts, seeds, settings, coupling, advance)
+            show(f"decoding {names}")
             made |= self.decode(latents, seeds)
-            ticker.advance()
+            advance()
         return made
 
     def denoise(
