@@ -1,6 +1,7 @@
 """Kill a training run fifty times at random moments, and see that it takes the same steps.
 
     python runs/fifty_kills.py [--kills 50] [--seed 0] [--longest SECONDS] [--out build/kills]
+        [--docs docs/results]
 
 A short run of all four stages goes through without a break. Then the same command is started and
 killed (SIGKILL) after a random time, again and again, going on with --resume; when such a run is
@@ -8,7 +9,7 @@ finished before the kills are used up, another is begun. After every kill, each 
 has written (loss, gradient norm, learning rate, terms, validation loss) must equal that of the run
 without a break to the last digit; in the end, so must the hash of every component of the model.
 Every kill is noted in OUT/kills.jsonl; stopped at any moment, the same call goes on. Prints one
-JSON line.
+JSON line, and keeps it as fifty_kills.json.
 """
 
 import json
@@ -26,6 +27,7 @@ from typing import Annotated, Any
 import typer
 
 from xgem.checkpoint import read_manifest
+from xgem.data.store import write_json
 from xgem.training.metrics import records
 from xgem.version import commit, version
 
@@ -51,6 +53,7 @@ def main(
         typer.Option(help="Seconds that a process lives at most.", show_default="a third of a run"),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("build/kills"),
+    docs: Annotated[Path, typer.Option(help="Where the result goes.")] = Path("docs/results"),
 ) -> None:
     """Kill, go on, compare."""
     whole = out / "whole"
@@ -87,6 +90,8 @@ def main(
         "commit": commit(),
     }
     typer.echo(json.dumps(summary))
+    docs.mkdir(parents=True, exist_ok=True)
+    write_json(docs / "fifty_kills.json", summary)
     raise SystemExit(exact != kills)
 
 
