@@ -11,7 +11,11 @@ from xgem.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
-COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands]
+COMMANDS = {
+    " ".join(filter(None, (group, command.name or command.callback.__name__))): command.callback
+    for group, one in [("", app), *((g.name, g.typer_instance) for g in app.registered_groups)]
+    for command in one.registered_commands
+}
 EQUATIONS = re.findall(r"`(xgem\.[\w.]+)`", (ROOT / "docs" / "equations.md").read_text())
 TARGETS = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -30,8 +34,7 @@ def test_every_command_and_option_is_documented(command: str) -> None:
     (section,) = re.findall(
         rf"^## `xgem {command}`\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE
     )
-    (info,) = [c for c in app.registered_commands if c.callback.__name__ == command]
-    hints = info.callback.__annotations__
+    hints = COMMANDS[command].__annotations__
     options = [
         f"--{name.replace('_', '-')}"
         for name, hint in hints.items()

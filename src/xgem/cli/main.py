@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 from xgem.cli.exit_codes import DONE, STOPPED, WRONG
 from xgem.cli.generate import generate
 from xgem.cli.info import info
+from xgem.cli.official import official
 from xgem.cli.phantoms import phantoms
 from xgem.cli.train import train
 from xgem.errors import XGeMError
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command(rich_help_panel="Make studies")(generate)
 app.command(rich_help_panel="Make studies")(phantoms)
 app.command(rich_help_panel="Make models")(train)
+app.add_typer(official, name="official", rich_help_panel="Make models")
 app.command(rich_help_panel="Look")(info)
 
 

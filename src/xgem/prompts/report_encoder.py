@@ -30,6 +30,8 @@ class ReportEncoderConfig(PromptEncoderKind):
     layers: int = 12
     heads: int = 12
     width: int = 768
+    empty_text: str = ""
+    """The text that stands for no report; released: the empty one."""
 
     def build(self) -> "ReportEncoder":
         return ReportEncoder(self)
@@ -64,15 +66,15 @@ class ReportEncoder(nn.Module):
     def tokens(self) -> ReportTokens:
         if not self.config.vocabulary:
             raise ConfigError(
-                "the report encoder has no vocabulary; give its tokenizer.json, or train with "
-                "a recipe that learns one"
+                "the report encoder has no vocabulary; give its tokenizer.json, import the "
+                "published weights again with --tokenizers, or train with a recipe that learns one"
             )
         return ReportTokens(self.config.vocabulary)
 
     @property
     def empty(self) -> Content:
         """The content that stands for no report."""
-        return ""
+        return self.config.empty_text
 
     def collate(self, contents: Sequence[Content]) -> Int[Tensor, "batch tokens"]:
         """Encode reports, padded to the longest."""

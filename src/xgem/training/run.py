@@ -38,6 +38,7 @@ from xgem.training.stage import STAGES, Optimization, Stage
 from xgem.training.studies import Studies
 from xgem.training.weights import DONE, INIT, RunWeights
 from xgem.version import commit, version
+from xgem.weights import unique_state
 
 Progress = Callable[[str, int, int], None]
 RUN_FILE = "run.json"
@@ -225,7 +226,7 @@ def _train_one(
         tensorboard=recipe.tensorboard,
     )
     stored = {
-        name: full(model.components[name].state_dict()) for name in config.stores(recipe.model)
+        name: full(unique_state(model.components[name])) for name in config.stores(recipe.model)
     }
     if place.first:
         write_checkpoint(folder / DONE, stored, {"stage": stage.name}, {})
