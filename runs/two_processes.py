@@ -24,7 +24,7 @@ from typing import Annotated
 
 import torch
 import typer
-from fifty_kills import SETTINGS, steps_of
+from fifty_kills import SETTINGS, phantoms_of, steps_of
 
 from xgem.checkpoint import load_component, read_manifest
 from xgem.data.store import write_json
@@ -75,7 +75,7 @@ def call(run: Path, *, sharded: bool) -> list[str]:
         return ["train", "--resume", str(run)]
     settings = (*SETTINGS, f"stages.*.optimization.sharded={str(sharded).lower()}")
     words = [word for setting in settings for word in ("--set", setting)]
-    return ["train", "micro", *words, "--out", str(run)]
+    return ["train", "micro", *words, "--data", str(phantoms_of(run)), "--out", str(run)]
 
 
 def environment() -> dict[str, str]:
