@@ -3,11 +3,11 @@
     python runs/fifty_kills.py [--kills 50] [--seed 0] [--longest SECONDS] [--out build/kills]
         [--docs docs/results]
 
-A short run of all four stages on 40 phantoms goes through without a break. Then the same command is started and
-killed (SIGKILL) after a random time, again and again, going on with --resume; when such a run is
-finished before the kills are used up, another is begun. After every kill, each record that the run
-has written (loss, gradient norm, learning rate, terms, validation loss) must equal that of the run
-without a break to the last digit; in the end, so must the hash of every component of the model.
+A short run of all four stages on 40 phantoms goes through without a break. Then the same command is
+started and killed (SIGKILL) after a random time, again and again, going on with --resume; when such
+a run is finished before the kills are used up, another is begun. After every kill, each record that
+the run has written (loss, gradient norm, learning rate, terms, validation loss) must equal that of
+the run without a break to the last digit; in the end, so must the hash of every component.
 Every kill is noted in OUT/kills.jsonl; stopped at any moment, the same call goes on. Prints one
 JSON line, and keeps it as fifty_kills.json.
 """
