@@ -1,14 +1,15 @@
 """Kill a training run fifty times at random moments, and see that it takes the same steps.
 
     python runs/fifty_kills.py [--kills 50] [--seed 0] [--longest SECONDS] [--out build/kills]
+        [--docs docs/results]
 
-A short run of all four stages goes through without a break. Then the same command is started and
-killed (SIGKILL) after a random time, again and again, going on with --resume; when such a run is
-finished before the kills are used up, another is begun. After every kill, each record that the run
-has written (loss, gradient norm, learning rate, terms, validation loss) must equal that of the run
-without a break to the last digit; in the end, so must the hash of every component of the model.
+A short run of all four stages on 40 phantoms goes through without a break. Then the same command is
+started and killed (SIGKILL) after a random time, again and again, going on with --resume; when such
+a run is finished before the kills are used up, another is begun. After every kill, each record that
+the run has written (loss, gradient norm, learning rate, terms, validation loss) must equal that of
+the run without a break to the last digit; in the end, so must the hash of every component.
 Every kill is noted in OUT/kills.jsonl; stopped at any moment, the same call goes on. Prints one
-JSON line.
+JSON line, and keeps it as fifty_kills.json.
 """
 
 import json
@@ -26,12 +27,12 @@ from typing import Annotated, Any
 import typer
 
 from xgem.checkpoint import read_manifest
+from xgem.data.whole_file import write_json
 from xgem.training.metrics import records
 from xgem.version import commit, version
 
 STEPS = 16
 SETTINGS = (
-    "data.studies=40",
     "held_out=8",
     "model.sampling.steps=2",
     f"stages.*.optimization.steps={STEPS}",
@@ -48,13 +49,14 @@ def main(
     seed: Annotated[int, typer.Option(help="Of the moments.")] = 0,
     longest: Annotated[
         float | None,
-        typer.Option(help="Seconds that a process lives at most.", show_default="a third of a run"),
+        typer.Option(help="Seconds that a process lives at most.", show_default="half a run"),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("build/kills"),
+    docs: Annotated[Path, typer.Option(help="Where the result goes.")] = Path("docs/results"),
 ) -> None:
     """Kill, go on, compare."""
     whole = out / "whole"
-    longest = longest or seconds_of_a_run(whole) / 3
+    longest = longest or seconds_of_a_run(whole) / 2
     expected, log = steps_of(whole), out / "kills.jsonl"
     while len(noted := lines(log)) < kills:
         run = unfinished(out)
@@ -87,6 +89,8 @@ def main(
         "commit": commit(),
     }
     typer.echo(json.dumps(summary))
+    docs.mkdir(parents=True, exist_ok=True)
+    write_json(docs / "fifty_kills.json", summary)
     raise SystemExit(exact != kills)
 
 
@@ -95,8 +99,9 @@ def seconds_of_a_run(whole: Path) -> float:
     file = whole.with_suffix(".json")
     if not file.exists():
         shutil.rmtree(whole, ignore_errors=True)
+        call = command(whole)
         started = time.monotonic()
-        subprocess.run(command(whole), check=True)
+        subprocess.run(call, check=True)
         file.write_text(json.dumps(time.monotonic() - started))
     return float(json.loads(file.read_text()))
 
@@ -120,7 +125,16 @@ def command(run: Path) -> list[str]:
     if (run / "run.json").exists():
         return [*xgem, "--resume", str(run)]
     settings = [word for setting in SETTINGS for word in ("--set", setting)]
-    return [*xgem, "micro", *settings, "--out", str(run)]
+    return [*xgem, "micro", *settings, "--data", str(phantoms_of(run)), "--out", str(run)]
+
+
+def phantoms_of(run: Path) -> Path:
+    """Simulate the studies beside all runs, or find them there."""
+    folder = run.parent / "phantoms"
+    simulate = [sys.executable, "-m", "xgem", "phantoms", "--count", "40", "--size", "64"]
+    if not (folder / "store.json").exists():
+        subprocess.run([*simulate, "--out", str(folder)], check=True, stdout=subprocess.DEVNULL)
+    return folder
 
 
 def killed(run: Path, seconds: float) -> bool:

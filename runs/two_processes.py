@@ -1,12 +1,14 @@
 """Two processes take the steps of one, at the same batches: a short `micro` run of all four stages.
 
-    python runs/two_processes.py [--seed 0] [--out build/two-processes]
+    python runs/two_processes.py [--seed 0] [--longest 60] [--out build/two-processes]
+        [--docs docs/results]
 
 One process trains it without a break. So do two under torchrun, once with all weights in each (DDP)
 and once with parts of them in each (FSDP2). Then, in both ways, two processes begin and are killed,
 one goes on and is killed, two go on, and so forth at random moments to the end. Sums of floats are
 taken in another order, so losses agree to within TOLERANCE, relative, and not to the last digit.
-Prints one JSON line with the largest differences of losses and of the weights in the model.
+Stopped at any moment, the same call goes on. Prints one JSON line with the largest differences of
+losses and of the weights in the model, and keeps it as two_processes.json.
 """
 
 import json
@@ -22,9 +24,10 @@ from typing import Annotated
 
 import torch
 import typer
-from fifty_kills import SETTINGS, steps_of
+from fifty_kills import SETTINGS, phantoms_of, steps_of
 
 from xgem.checkpoint import load_component, read_manifest
+from xgem.data.whole_file import write_json
 from xgem.version import commit, version
 
 TOLERANCE = 1e-3
@@ -36,6 +39,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Of the moments.")] = 0,
     longest: Annotated[float, typer.Option(help="Seconds that processes live at most.")] = 60.0,
     out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("build/two-processes"),
+    docs: Annotated[Path, typer.Option(help="Where the result goes.")] = Path("docs/results"),
 ) -> None:
     """Train, compare."""
     started = time.monotonic()
@@ -60,6 +64,8 @@ def main(
         "commit": commit(),
     }
     typer.echo(json.dumps(summary))
+    docs.mkdir(parents=True, exist_ok=True)
+    write_json(docs / "two_processes.json", summary)
     raise SystemExit(any(one["losses, relative"] > TOLERANCE for one in found.values()))
 
 
@@ -69,7 +75,7 @@ def call(run: Path, *, sharded: bool) -> list[str]:
         return ["train", "--resume", str(run)]
     settings = (*SETTINGS, f"stages.*.optimization.sharded={str(sharded).lower()}")
     words = [word for setting in settings for word in ("--set", setting)]
-    return ["train", "micro", *words, "--out", str(run)]
+    return ["train", "micro", *words, "--data", str(phantoms_of(run)), "--out", str(run)]
 
 
 def environment() -> dict[str, str]:
@@ -95,15 +101,15 @@ def live(arguments: list[str], world: int, seconds: float) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
-    processes = []
-    for rank in range(world):
-        place = {"WORLD_SIZE": str(world), "RANK": str(rank), "LOCAL_RANK": str(rank)}
-        command = [sys.executable, "-m", "xgem", *arguments]
-        processes.append(
-            subprocess.Popen(
-                command, env=environment() | address | place, stdout=subprocess.DEVNULL
-            )
-        )
+    places = [
+        address | {"WORLD_SIZE": str(world), "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        for rank in range(world)
+    ]
+    command = [sys.executable, "-m", "xgem", *arguments]
+    processes = [
+        subprocess.Popen(command, env=environment() | place, stdout=subprocess.DEVNULL)
+        for place in places
+    ]
     end = time.monotonic() + seconds
     while time.monotonic() < end and all(process.poll() is None for process in processes):
         time.sleep(0.1)

@@ -14,7 +14,7 @@ from xgem.model import build_model
 from xgem.recipes.micro import micro
 from xgem.sampling.pipeline import XGeM
 from xgem.study import FRONTAL, LATERAL, REPORT, Finding, Study
-from xgem.training.run import with_vocabulary
+from xgem.training.vocabularies import with_vocabulary
 
 TEXT = "FINDINGS: Large left pleural effusion.\nIMPRESSION: Effusion."
 

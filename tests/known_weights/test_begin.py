@@ -8,6 +8,7 @@ from xgem.errors import CheckpointError, ConfigError
 from xgem.known_weights.begin import begin, with_known_vocabularies
 from xgem.known_weights.source import Library
 from xgem.model import Model, ModelConfig, build_component
+from xgem.sampling.pipeline import bundled_model
 
 
 def sources(library: Path) -> dict[str, str]:
@@ -90,6 +91,23 @@ def test_a_model_of_xgem_gives_all_or_a_half(small_model: Model, tmp_path: Path)
                 assert torch.equal(taken[key], value), key
             elif key.endswith("word_embeddings.weight"):
                 assert not torch.equal(taken[key], value)
+
+
+@pytest.mark.slow
+def test_the_bundled_model_gives_all(tmp_path: Path) -> None:
+    folder = bundled_model()
+    manifest = read_manifest(folder)
+    config = ModelConfig.from_json(manifest.config)
+    model, _ = with_known_vocabularies(config, {"all": "bundled"})
+    assert model == config
+    begin(model, {"all": "bundled"}, tmp_path / "init", 0)
+    begun = read_manifest(tmp_path / "init")
+    assert list(begun.components) == config.components
+    assert begun.card["trained_on"][0].startswith("simulated chests (bundled, ")
+    for name in config.components:
+        ours = load_component(tmp_path / "init", begun, name)
+        for key, value in load_component(folder, manifest, name).items():
+            assert torch.equal(ours[key], value), f"{name}.{key}"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 from xgem.checkpoint import read_manifest, write_checkpoint
 from xgem.data.store import Store
 from xgem.data.store_writer import write_store
-from xgem.model import ModelConfig
+from xgem.errors import OutputError
+from xgem.model import ModelConfig, build_component
 from xgem.phantoms import simulate
 from xgem.training.export import card, export
 from xgem.training.recipe import Recipe
@@ -49,6 +50,19 @@ def test_a_model_says_what_it_is_in_half_precision(
     assert ModelConfig.from_json(manifest.config) == small_config
     dtypes = {t.dtype for part in manifest.components.values() for t in part.tensors.values()}
     assert "F32" not in dtypes
+
+
+def test_weights_that_have_run_away_are_not_stored(
+    small_config: ModelConfig, store: Store, tmp_path: Path
+) -> None:
+    recipe = Recipe(name="small", model=small_config, held_out=2, stages=())
+    state = build_component(small_config, "image_prompt").state_dict()
+    next(iter(state.values())).fill_(1e6)
+    write_checkpoint(tmp_path / "init", {"image_prompt": state}, {}, {"begun_with": {}})
+    weights = RunWeights(tmp_path, small_config, recipe.stages, 0)
+    with pytest.raises(OutputError, match=r"1e\+06.*lower learning rate"):
+        export(weights, recipe, store)
+    assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,9 @@ import pytest
 from safetensors.torch import load_file
 
 from xgem.checkpoint import load_component, read_manifest
-from xgem.data.report_tokens import ReportTokens
 from xgem.data.store_writer import write_store
 from xgem.errors import CheckpointError, ConfigError, DivergenceError, StoreError
-from xgem.model import ModelConfig, build_component
+from xgem.model import build_component
 from xgem.phantoms import simulate
 from xgem.sampling.pipeline import XGeM
 from xgem.study import FRONTAL, LATERAL, REPORT, Study
@@ -18,7 +17,7 @@ from xgem.training.divergence import replay
 from xgem.training.lora import Lora
 from xgem.training.processes import locked
 from xgem.training.recipe import Recipe
-from xgem.training.run import open_stage, read_run, resume, train, with_vocabulary
+from xgem.training.run import open_stage, read_run, resume, train
 
 
 def losses(run: Path) -> dict[str, list[float]]:
@@ -92,37 +91,6 @@ def test_a_store_of_another_size_is_refused(recipe: Recipe, run: Path, tmp_path:
 def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no run\.json"):
         read_run(tmp_path)
-
-
-def test_all_parts_that_read_or_write_text_get_the_vocabulary(small_config: ModelConfig) -> None:
-    tokens = ReportTokens.learn(["another vocabulary"], 280)
-    config = with_vocabulary(small_config, tokens)
-    assert config.prompt_encoders["report_prompt"].vocabulary == tokens.json
-    assert config.autoencoders["report_vae"].decoder_vocabulary_size == len(tokens)
-    assert config.prompt_encoders["image_prompt"] == small_config.prompt_encoders["image_prompt"]
-
-
-def test_a_vocabulary_that_came_with_weights_is_kept(small_config: ModelConfig) -> None:
-    tokens = ReportTokens.learn(["another vocabulary"], 280)
-    config = with_vocabulary(small_config, tokens, {"report_vae.encoder_vocabulary"})
-    theirs, ours = small_config.autoencoders["report_vae"], config.autoencoders["report_vae"]
-    assert ours.encoder_vocabulary == theirs.encoder_vocabulary
-    assert ours.decoder_vocabulary == tokens.json
-
-
-def test_a_recipe_without_a_vocabulary_says_where_one_comes_from(
-    recipe: Recipe, run: Path, tmp_path: Path
-) -> None:
-    parts = recipe.model.prompt_encoders
-    wordless = {**parts, "report_prompt": replace(parts["report_prompt"], vocabulary="")}
-    model = replace(recipe.model, prompt_encoders=wordless)
-    with pytest.raises(ConfigError, match=r"no vocabulary for report_prompt; .*vocabulary_size="):
-        train(
-            replace(recipe, model=model, vocabulary_size=0),
-            tmp_path / "run",
-            data=run / "phantoms",
-        )
-    assert not (tmp_path / "run").exists()
 
 
 def test_the_resolved_recipe_is_stored_and_gone_on_with(recipe: Recipe, run: Path) -> None:

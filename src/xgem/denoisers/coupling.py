@@ -36,11 +36,11 @@ class CouplingConfig:
     space and one more."""
     width: int = 1280
     """Of the environment vectors."""
-    levels: tuple[bool, ...] | None = None
-    """Levels with a SpatialTransformer after every block; where None, those with attention."""
     prompt_length: float = 1.0
     """``prompt`` only: length of a prompt vector; where prompts are whitened, the square root of
     the width of the shared space."""
+    levels: tuple[bool, ...] | None = None
+    """Levels with a SpatialTransformer after every block; where None, those with attention."""
 
     def build(self, denoiser: UNet) -> "Coupling":
         """Build for the blocks of ``denoiser``; adds nothing until trained."""

@@ -217,10 +217,12 @@ class ShardedRows:
 
     def __getitem__(self, studies: list[int], /) -> Tensor:
         first = self._shards[0]
+        places = torch.tensor(studies, dtype=torch.long)
+        shards = places // len(first)
         rows = torch.empty(len(studies), *first.shape[1:], dtype=first.dtype)
-        for place, study in enumerate(studies):
-            shard, row = divmod(study, len(first))
-            rows[place] = self._shards[shard][row]
+        for shard in shards.unique().tolist():
+            here = shards == shard
+            rows[here] = self._shards[shard][places[here] - shard * len(first)]
         return rows
 
 

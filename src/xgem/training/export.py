@@ -3,21 +3,34 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from xgem.checkpoint import read_manifest, write_checkpoint
 from xgem.data.store import Store
+from xgem.errors import OutputError
 from xgem.sampling.pipeline import SIMULATED
 from xgem.training.metrics import records
 from xgem.training.recipe import Recipe
 from xgem.training.studies import training_rows
-from xgem.training.weights import INIT, HalfWeights, RunWeights
+from xgem.training.weights import INIT, AllWeights, RunWeights
 from xgem.version import commit, version
 
 
 def export(weights: RunWeights, recipe: Recipe, store: Store) -> Path:
-    """Write ``RUN/model``, one component at a time, and return it."""
+    """Write ``RUN/model``, one component at a time, and return it.
+
+    Raises:
+        OutputError: the disk is full, or a weight is too large for 16 bits.
+    """
     folder = weights.run / "model"
-    facts = card(recipe, weights.run, store)
-    write_checkpoint(folder, HalfWeights(weights), recipe.model.to_json(), facts)
+    facts, config = card(recipe, weights.run, store), recipe.model.to_json()
+    try:
+        write_checkpoint(folder, AllWeights(weights), config, facts, torch.float16)
+    except OverflowError as error:
+        raise OutputError(
+            f"cannot write {folder}: {error}; such weights have run away, so train again with a "
+            f"lower learning rate"
+        ) from error
     return folder
 
 

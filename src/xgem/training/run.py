@@ -11,9 +11,9 @@ RUN/
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,12 @@ from typing import Any
 import torch
 
 from xgem.checkpoint import write_checkpoint
-from xgem.data.report_tokens import ReportTokens
 from xgem.data.store import Store
 from xgem.data.store_writer import write_store
 from xgem.data.whole_file import write_json
 from xgem.errors import ConfigError, StoreError
-from xgem.known_weights.begin import begin, with_known_vocabularies
-from xgem.model import Model, ModelConfig
+from xgem.known_weights.begin import begin
+from xgem.model import Model
 from xgem.phantoms import simulate
 from xgem.study import Study
 from xgem.training.export import export
@@ -38,8 +37,10 @@ from xgem.training.processes import HERE, Place, barrier, join, locked
 from xgem.training.recipe import Recipe, StageConfig
 from xgem.training.stage import STAGES, Optimization, Stage
 from xgem.training.studies import Studies, training_rows
+from xgem.training.vocabularies import with_known, with_learned
 from xgem.training.weights import DONE, INIT, RunWeights
 from xgem.version import commit, version
+from xgem.weights import unique_state
 
 Progress = Callable[[str, int, int], None]
 RUN_FILE = "run.json"
@@ -77,13 +78,14 @@ def train(
     if stage is not None and stage not in STAGES:
         raise ConfigError(f"unknown stage {stage!r}; use one of {', '.join(STAGES)}")
     init = dict(init or {})
+    recipe, known = with_known(recipe, init)
     with join() as place, locked(out) if place.first else nullcontext():
         if place.first and data is None:
             _phantoms(recipe, out, progress)
         barrier()
         store = data if isinstance(data, Store) else Store(data or out / "phantoms")
         halves = _halves(store, recipe)
-        recipe = _with_vocabularies(recipe, init, halves[0])
+        recipe = with_learned(recipe, known, halves[0])
         if place.first:
             record = _record(recipe, store, store.folder if data is not None else None, init)
             _require_same(record, out)
@@ -227,7 +229,7 @@ def _train_one(
         tensorboard=recipe.tensorboard,
     )
     stored = {
-        name: full(model.components[name].state_dict()) for name in config.stores(recipe.model)
+        name: full(unique_state(model.components[name])) for name in config.stores(recipe.model)
     }
     if place.first:
         write_checkpoint(folder / DONE, stored, {"stage": stage.name}, {})
@@ -280,57 +282,6 @@ def _check_preprocessing(store: Store, recipe: Recipe) -> None:
             f"{store.folder} was prepared as {found}, recipe {recipe.name} needs {expected}; "
             f"prepare it again or choose another recipe"
         )
-
-
-def _with_vocabularies(recipe: Recipe, init: Mapping[str, str], studies: Studies) -> Recipe:
-    """Take the vocabularies of known weights; learn that of the training reports for the rest."""
-    model, known = with_known_vocabularies(recipe.model, init)
-    recipe = replace(recipe, model=model)
-    if not recipe.vocabulary_size:
-        _require_vocabularies(recipe)
-        return recipe
-    texts = [
-        content
-        for index in range(len(studies))
-        for content in studies[index].contents.values()
-        if isinstance(content, str)
-    ]
-    tokens = ReportTokens.learn(texts, recipe.vocabulary_size)
-    return replace(recipe, model=with_vocabulary(recipe.model, tokens, known))
-
-
-def _require_vocabularies(recipe: Recipe) -> None:
-    parts: dict[str, Any] = {**recipe.model.prompt_encoders, **recipe.model.autoencoders}
-    lacking = [name for name, part in parts.items() if not all(_vocabularies(part).values())]
-    if lacking:
-        raise ConfigError(
-            f"recipe {recipe.name} has no vocabulary for {', '.join(lacking)}; begin with known "
-            f"weights, which bring theirs (--init prompt_encoders=..., report_encoder=..., "
-            f"report_decoder=...), or learn one (--set vocabulary_size=8000)"
-        )
-
-
-def _vocabularies(part: Any) -> dict[str, str]:
-    """Return the vocabularies of a part by field; empty where it has none yet."""
-    fields = (name for name in part.__dataclass_fields__ if name.endswith("vocabulary"))
-    return {name: getattr(part, name) for name in fields}
-
-
-def with_vocabulary(
-    config: ModelConfig, tokens: ReportTokens, known: Collection[str] = ()
-) -> ModelConfig:
-    """Give every part that reads or writes text the same vocabulary, but for ``known`` ones."""
-
-    def changed(name: str, part: Any) -> Any:
-        names = [field for field in _vocabularies(part) if f"{name}.{field}" not in known]
-        sizes = {f"{field}_size": len(tokens) for field in names}
-        return replace(part, **dict.fromkeys(names, tokens.json), **sizes)
-
-    return replace(
-        config,
-        prompt_encoders={n: changed(n, part) for n, part in config.prompt_encoders.items()},
-        autoencoders={n: changed(n, part) for n, part in config.autoencoders.items()},
-    )
 
 
 def _record(

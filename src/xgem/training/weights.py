@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from xgem.checkpoint import load_component, load_into, read_manifest
 from xgem.model import Model, ModelConfig
 from xgem.prompts.whitening import Whitening
+from xgem.weights import unique_state
 
 DONE, INIT = "done", "init"
 
@@ -60,8 +61,8 @@ class RunWeights:
         return model
 
 
-class HalfWeights(Mapping[str, Mapping[str, Tensor]]):
-    """All components of a run in fp16, each read when it is asked for."""
+class AllWeights(Mapping[str, Mapping[str, Tensor]]):
+    """All components of a run, each read when it is asked for."""
 
     def __init__(self, weights: RunWeights) -> None:
         self._weights = weights
@@ -80,12 +81,6 @@ class HalfWeights(Mapping[str, Mapping[str, Tensor]]):
 
     def __getitem__(self, name: str) -> Mapping[str, Tensor]:
         source = self._weights.source(name)
-        tensors: Mapping[str, Tensor]
         if source is None:
-            tensors = self._fresh[name].state_dict()
-        else:
-            tensors = load_component(source, read_manifest(source), name)
-        return {
-            key: value.half() if value.is_floating_point() else value
-            for key, value in tensors.items()
-        }
+            return unique_state(self._fresh[name])
+        return load_component(source, read_manifest(source), name)
