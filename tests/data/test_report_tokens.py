@@ -48,3 +48,10 @@ def test_a_mark_of_deidentification_is_one_token_that_stays_text() -> None:
     assert marked.decode(ids) == f"Dr. {MARK} of {MARK}{MARK}"
     assert len(marked) <= 400
     assert MARK not in TOKENS.json
+
+
+def test_a_report_that_spells_a_mark_is_text() -> None:
+    tokens = ReportTokens.learn(["No effusion."], 300)
+    for text in ("<BOS>", "<EOS> and more", "No <PAD> effusion."):
+        (ids,) = tokens.encode([text], 100)
+        assert tokens.decode(ids[1:]) == text

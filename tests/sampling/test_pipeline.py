@@ -124,6 +124,15 @@ def test_weight_zero_equals_dropping_the_input(xgem: XGeM) -> None:
     assert differ(dropped, mixed)
 
 
+def test_weights_may_be_named_by_letters(xgem: XGeM) -> None:
+    given = study(FRONTAL, REPORT)
+    (by_letter,) = xgem.generate(given, to="L", weights={"F": 3.0})
+    (by_modality,) = xgem.generate(given, to="L", weights={FRONTAL: 3.0})
+    np.testing.assert_array_equal(by_letter.contents[LATERAL], by_modality.contents[LATERAL])
+    with pytest.raises(TaskError, match="unknown modality 'Q'"):
+        xgem.generate(given, to="L", weights={"Q": 3.0})
+
+
 def test_only_the_ratio_of_weights_matters(xgem: XGeM) -> None:
     both = study(FRONTAL, REPORT)
     first, second, third = (

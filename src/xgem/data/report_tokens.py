@@ -32,6 +32,8 @@ class ReportTokens:
         """Take a vocabulary in the format of Hugging Face's ``tokenizer.json``."""
         self.json = json
         self._tokenizer = Tokenizer.from_str(json)
+        # A report that spells a mark is text like any other.
+        self._tokenizer.encode_special_tokens = True
         self.pad, self.bos, self.eos = self._marks()
 
     def _marks(self) -> tuple[int, int, int]:

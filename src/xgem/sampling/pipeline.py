@@ -22,7 +22,7 @@ from xgem.sampling.noise import generators
 from xgem.sampling.plan import Listening, Stage, plan_stages, resolve_task
 from xgem.sampling.residence import Need, Residence, Source
 from xgem.sampling.sampler import Latents, networks, new_solver, sample_latents
-from xgem.study import Content, Modality, Study
+from xgem.study import Content, Modality, Study, parse_modalities
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is in all."""
@@ -181,7 +181,7 @@ class XGeM:
         seed: int = 0,
         steps: int | None = None,
         guidance: float | Mapping[str, float] | None = None,
-        weights: Mapping[Modality, float] | None = None,
+        weights: Mapping[Modality | str, float] | None = None,
         solver: SolverName | None = None,
         joint: Joint | None = None,
         coupling: Listening | None = None,
@@ -203,8 +203,8 @@ class XGeM:
             steps: calls of each network; this and what follows is the model's own where None.
             guidance: how closely prompts are followed; 1 is as trained. One number, or one for
                 each letter of a modality.
-            weights: of the inputs relative to each other, 1 where one is not named; 0 leaves an
-                input out.
+            weights: of the inputs relative to each other, by modality or its letter, 1 where one
+                is not named; 0 leaves an input out.
             solver: "ddim", "dpm++" or "unipc".
             joint: several outputs together, or one after the other with each a prompt for the
                 next.
@@ -235,7 +235,11 @@ class XGeM:
             joint=joint,
             coupling_guidance=coupling_guidance,
         )
-        stages = plan_stages(task, weights, settings.joint)
+        by_modality = {
+            m if isinstance(m, Modality) else self._modality(m): weight
+            for m, weight in (weights or {}).items()
+        }
+        stages = plan_stages(task, by_modality, settings.joint)
         self._require_prepared(study)
         calls = len(new_solver(self.model, settings).timesteps)
         self.model.eval()
@@ -327,6 +331,10 @@ class XGeM:
             with self.residence.present(Need.decoding(autoencoder)):
                 made[output] = autoencoder.decode(latent, generators(seeds, output, "writing"))
         return made
+
+    def _modality(self, letter: str) -> Modality:
+        (modality,) = parse_modalities(letter, self.model.modalities)
+        return modality
 
     def _require_prepared(self, study: Study) -> None:
         for modality, content in study.contents.items():

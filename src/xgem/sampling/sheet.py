@@ -64,7 +64,10 @@ def contact_sheet(given: Study, samples: Sequence[Study], seeds: Sequence[int]) 
     columns = _columns(len(rows), width)
     lines = math.ceil(len(rows) / columns)
 
-    footer = f"Simulated by xgem {version()}. Not a patient, not for clinical use."
+    footer = f"Simulated by xgem {version()}, not a patient, not for clinical use."
+    if given.contents and not given.synthetic:
+        # What was given may well be a patient.
+        footer = f"What is orange was {footer[0].lower()}{footer[1:]}"
     left = _MARGIN + (_TILE + 2 * _GAP + _GAP if inputs else 0)
     right = max(
         left + columns * (_span(width) + 2 * _GAP) - 2 * _GAP,
