@@ -183,9 +183,10 @@ class Scorer:
         """True radiographs, encoded and decoded."""
         autoencoder = self.xgem.model.parts[view].autoencoder
         contents: list[Content] = []
-        for first in range(0, len(self.studies), 32):
-            batch = [study.contents[view] for study in self.studies[first : first + 32]]
-            contents += autoencoder.decode(autoencoder.to_latent(autoencoder.collate(batch)))
+        with self.xgem.residence.present(autoencoder):
+            for first in range(0, len(self.studies), 32):
+                batch = [study.contents[view] for study in self.studies[first : first + 32]]
+                contents += autoencoder.decode(autoencoder.to_latent(autoencoder.collate(batch)))
         return contents
 
     def reports(self) -> Rows:

@@ -15,17 +15,19 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from xgem.errors import CheckpointError, OutputError
+from xgem.tensor_file import TensorSpec, write_tensors
+from xgem.weights import fill, unique_state
 
 SCHEMA = 1
 """Version of the folder's layout; raised when an older xgem could not read it."""
@@ -33,30 +35,10 @@ SCHEMA = 1
 _MANIFEST = "model.json"
 _PICKLE_SUFFIXES = {".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle"}
 _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
-_DTYPES = {
-    torch.float64: "F64",
-    torch.float32: "F32",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.int64: "I64",
-    torch.int32: "I32",
-    torch.int16: "I16",
-    torch.int8: "I8",
-    torch.uint8: "U8",
-    torch.bool: "BOOL",
-}
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
-
-
-class TensorSpec(_Strict):
-    """What one stored tensor looks like."""
-
-    dtype: str
-    """As safetensors names it: "F32", "F16", "BF16", "I64"."""
-    shape: tuple[int, ...]
 
 
 class Component(_Strict):
@@ -85,6 +67,7 @@ def write_checkpoint(
     components: Mapping[str, Mapping[str, Tensor]],
     config: Mapping[str, Any],
     card: Mapping[str, Any],
+    dtype: torch.dtype | None = None,
 ) -> Manifest:
     """Write a whole model, or nothing.
 
@@ -96,34 +79,86 @@ def write_checkpoint(
         components: for each name (letters, digits, "_", "." and "-") a state dict.
         config: plain JSON, for the program that builds the model.
         card: plain JSON, for people.
+        dtype: what floating-point tensors are stored in; their own where None.
 
     Raises:
         OutputError: the disk is full, the place cannot be written, or something else is there.
     """
-    _require_replaceable(folder)
+    require_replaceable(folder)
     fresh = folder.parent / f".{folder.name}.writing-{os.getpid()}"
+    with writing_model(folder):
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir()
+            written = {
+                name: write_component(fresh, name, tensors, dtype)
+                for name, tensors in components.items()
+            }
+            return publish(fresh, folder, written, config, card)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
+@contextmanager
+def writing_model(folder: Path) -> Iterator[None]:
+    """Turn what the disk says while a model is written to ``folder`` into an `OutputError`."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir()
-        manifest = Manifest(
-            schema_version=SCHEMA,
-            config=dict(config),
-            card=dict(card),
-            components={
-                name: _write_component(fresh, name, tensors) for name, tensors in components.items()
-            },
-        )
-        text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=1)
-        (fresh / _MANIFEST).write_text(text + "\n", encoding="utf-8")
-        _swap(fresh, folder)
-    except (OSError, SafetensorError) as error:
+        yield
+    except OSError as error:
         raise OutputError(
             f"cannot write the model to {folder}: {error}; "
             f"free some space or choose a folder that can be written"
         ) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def write_component(
+    folder: Path,
+    name: str,
+    tensors: Mapping[str, Tensor],
+    dtype: torch.dtype | None = None,
+    keep: Collection[str] = (),
+) -> Component:
+    """Write one component's file into ``folder``, where `publish` will find it.
+
+    Args:
+        folder: not yet a model; see `publish`.
+        name: letters, digits, "_", "." and "-".
+        tensors: a state dict, or a mapping that makes its tensors as they are asked for.
+        dtype: what floating-point tensors are stored in; their own where None.
+        keep: tensors that are stored in their own in any case.
+
+    Raises:
+        OSError: the disk is full or the place cannot be written.
+        OverflowError: a value does not fit into ``dtype``.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+        raise ValueError(f"component name {name!r} cannot be a file name")
+    path = folder / f"{name}.safetensors"
+    written = write_tensors(path, tensors, dtype, keep)
+    return Component(
+        file=path.name, sha256=written.sha256, bytes=written.bytes, tensors=written.tensors
+    )
+
+
+def publish(
+    fresh: Path,
+    folder: Path,
+    components: Mapping[str, Component],
+    config: Mapping[str, Any],
+    card: Mapping[str, Any],
+) -> Manifest:
+    """Make a model of the component files in ``fresh`` and move it to ``folder``, all at once.
+
+    Raises:
+        OSError: the disk is full or the place cannot be written.
+    """
+    manifest = Manifest(
+        schema_version=SCHEMA, config=dict(config), card=dict(card), components=dict(components)
+    )
+    text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=1)
+    (fresh / _MANIFEST).write_text(text + "\n", encoding="utf-8")
+    _swap(fresh, folder)
     return manifest
 
 
@@ -167,8 +202,22 @@ def read_manifest(folder: Path) -> Manifest:
         ) from error
 
 
-def load_component(folder: Path, manifest: Manifest, name: str) -> dict[str, Tensor]:
+def load_component(
+    folder: Path,
+    manifest: Manifest,
+    name: str,
+    keys: Collection[str] | None = None,
+    *,
+    verified: bool = False,
+) -> dict[str, Tensor]:
     """Load one component's tensors, memory-mapped, in the dtype in which they are stored.
+
+    Args:
+        folder: of the model.
+        manifest: of that folder.
+        name: of the component.
+        keys: the tensors that are wanted; all where None.
+        verified: the file's hash is known to be right, and is not computed again.
 
     Raises:
         CheckpointError: there is no such component, its file is missing or changed, or the file
@@ -179,47 +228,73 @@ def load_component(folder: Path, manifest: Manifest, name: str) -> dict[str, Ten
     if not path.is_file():
         raise CheckpointError(f"{folder} lacks {component.file}; copy the whole model folder")
     refuse_pickle(path)
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != component.sha256:
-        raise CheckpointError(
-            f"{path} has changed: sha256 {found[:12]}..., {_MANIFEST} says "
-            f"{component.sha256[:12]}...; copy the model again"
-        )
+    if not verified:
+        _require_hash(path, component)
+    wanted = component.tensors if keys is None else keys
     try:
         with safe_open(path, framework="pt") as weights:
             _require_equal_keys(path, set(component.tensors), set(weights.keys()), _MANIFEST)
-            tensors = {key: weights.get_tensor(key) for key in component.tensors}
+            tensors = {key: weights.get_tensor(key) for key in wanted}
     except SafetensorError as error:
         raise CheckpointError(f"{path} is not a safetensors file ({error})") from error
     for key, tensor in tensors.items():
-        if _spec(tensor) != component.tensors[key]:
+        if TensorSpec.of(tensor) != component.tensors[key]:
             raise CheckpointError(
-                f"{key} in {path} is {_describe(_spec(tensor))}, {_MANIFEST} says "
+                f"{key} in {path} is {_describe(TensorSpec.of(tensor))}, {_MANIFEST} says "
                 f"{_describe(component.tensors[key])}; copy the model again"
             )
     return tensors
 
 
-def load_into(module: nn.Module, folder: Path, manifest: Manifest, name: str) -> None:
-    """Load one component into ``module``, which keeps its own dtypes and device.
+def load_into(
+    module: nn.Module,
+    folder: Path,
+    manifest: Manifest,
+    name: str,
+    *,
+    keys: Collection[str] | None = None,
+    device: torch.device | None = None,
+    dtype: torch.dtype | None = None,
+    verified: bool = False,
+) -> None:
+    """Load one component into ``module``.
 
-    Weights stored in half precision are copied into a float32 module without loss.
+    A module with weights keeps their dtypes and device: values are copied, from half precision
+    without loss. One without (`xgem.weights.without_weights`) takes the memory-mapped file itself,
+    as far as ``device`` and ``dtype`` are those of the file.
+
+    Args:
+        module: what the component is for.
+        folder: of the model.
+        manifest: of that folder.
+        name: of the component.
+        keys: the tensors that are wanted; all where None.
+        device: of parameters that have no memory yet.
+        dtype: of parameters that have no memory yet; as stored where None.
+        verified: as for `load_component`.
 
     Raises:
         CheckpointError: as `load_component`, or the module wants other names or shapes.
     """
-    tensors = load_component(folder, manifest, name)
-    wanted = module.state_dict()
-    path = folder / manifest.components[name].file
-    _require_equal_keys(path, set(wanted), set(tensors), "the model that it describes")
-    for key, tensor in tensors.items():
-        if tensor.shape != wanted[key].shape:
+    component = _component(folder, manifest, name)
+    path = folder / component.file
+    wanted = unique_state(module)
+    tied = set(module.state_dict()) - set(wanted)
+    # Older checkpoints hold tied weights under each of their names.
+    _require_equal_keys(
+        path, set(wanted), set(component.tensors) - tied, "the model that it describes"
+    )
+    for key, value in wanted.items():
+        if value.shape != component.tensors[key].shape:
             raise CheckpointError(
-                f"{key} in {path} is {_sizes(tensor.shape)}, the model that it describes wants "
-                f"{_sizes(wanted[key].shape)}; the weights belong to another configuration"
+                f"{key} in {path} is {_sizes(component.tensors[key].shape)}, the model that it "
+                f"describes wants {_sizes(value.shape)}; the weights belong to another "
+                f"configuration"
             )
-    module.load_state_dict(tensors, strict=True)
+    tensors = load_component(
+        folder, manifest, name, wanted if keys is None else keys, verified=verified
+    )
+    fill(module, tensors, device, dtype)
 
 
 def checkpoint_hash(folder: Path) -> str:
@@ -257,33 +332,26 @@ def refuse_pickle(path: Path) -> None:
         )
 
 
-def _require_replaceable(folder: Path) -> None:
+def require_replaceable(folder: Path) -> None:
+    """Check that a model may be written to ``folder``.
+
+    Raises:
+        OutputError: something else is there.
+    """
     if not folder.exists():
         return
     if not folder.is_dir() or (any(folder.iterdir()) and not (folder / _MANIFEST).is_file()):
         raise OutputError(f"{folder} is in the way and holds no model; choose another folder")
 
 
-def _write_component(folder: Path, name: str, tensors: Mapping[str, Tensor]) -> Component:
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
-        raise ValueError(f"component name {name!r} cannot be a file name")
-    path = folder / f"{name}.safetensors"
-    plain = {key: _owned(tensor) for key, tensor in tensors.items()}
-    save_file(plain, path)
-    path.chmod(0o644)  # safetensors makes it readable by its owner alone
+def _require_hash(path: Path, component: Component) -> None:
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Component(
-        file=path.name,
-        sha256=digest,
-        bytes=path.stat().st_size,
-        tensors={key: _spec(tensor) for key, tensor in plain.items()},
-    )
-
-
-def _owned(tensor: Tensor) -> Tensor:
-    """The tensor on the CPU with memory of its own, since safetensors stores no shared memory."""
-    return tensor.detach().to("cpu", copy=True).contiguous()
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != component.sha256:
+        raise CheckpointError(
+            f"{path} has changed: sha256 {found[:12]}..., {_MANIFEST} says "
+            f"{component.sha256[:12]}...; copy the model again"
+        )
 
 
 def _swap(fresh: Path, folder: Path) -> None:
@@ -321,10 +389,6 @@ def _require_equal_keys(path: Path, wanted: set[str], found: set[str], who: str)
 def _listed(keys: set[str]) -> str:
     shown = ", ".join(sorted(keys)[:3]) + (", ..." if len(keys) > 3 else "")
     return f"{len(keys)} tensor{'s' if len(keys) > 1 else ''} ({shown})"
-
-
-def _spec(tensor: Tensor) -> TensorSpec:
-    return TensorSpec(dtype=_DTYPES[tensor.dtype], shape=tuple(tensor.shape))
 
 
 def _describe(spec: TensorSpec) -> str:

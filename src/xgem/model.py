@@ -21,10 +21,12 @@ from xgem.diffusion.process import Prediction, Process, alpha_bar, precondition
 from xgem.errors import CheckpointError
 from xgem.latents.image_vae import ImageVaeConfig
 from xgem.latents.report_vae import ReportVaeConfig
+from xgem.precision import Precision
 from xgem.prompts.image_encoder import ClipImageEncoderConfig, ConvImageEncoderConfig
 from xgem.prompts.report_encoder import ReportEncoderConfig
 from xgem.prompts.whitening import Whitening
 from xgem.study import Content, Modality
+from xgem.weights import without_weights
 
 
 @runtime_checkable
@@ -53,14 +55,23 @@ class Autoencoder(Protocol):
         """Standard deviation of each channel of a normalized latent, broadcastable to it."""
         ...
 
+    @property
+    def decoding(self) -> tuple[str, ...]:
+        """Names of the submodules that `decode` needs, as in "net.decoder"."""
+        ...
+
     def collate(self, contents: Sequence[Content]) -> Tensor: ...
 
     def to_latent(self, batch: Tensor) -> Float[Tensor, "batch *latent"]:
         """Return normalized latents."""
         ...
 
-    def decode(self, latents: Float[Tensor, "batch *latent"]) -> list[Content]:
-        """Decode normalized latents."""
+    def decode(
+        self,
+        latents: Float[Tensor, "batch *latent"],
+        sources: Sequence[torch.Generator] | None = None,
+    ) -> list[Content]:
+        """Decode normalized latents; where chance has a say, by one CPU generator a latent."""
         ...
 
 
@@ -98,7 +109,7 @@ class ModalityParts:
             predicted = self.denoiser(noisy, timestep, prompt, couple)
             return predicted
         level = self.levels.to(noisy.device)[timestep.long()]
-        into, around, out = precondition(level, self.autoencoder.spread)
+        into, around, out = precondition(level, self.autoencoder.spread.to(noisy.device))
         predicted = self.denoiser(into * noisy, timestep, prompt, couple)
         return around * noisy + out * predicted
 
@@ -148,6 +159,9 @@ class ModelConfig:
     sampling: SamplingDefaults = field(default_factory=SamplingDefaults)
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     """How radiographs were prepared for training, and must be for use."""
+    precision: Precision = "fp32"
+    """Of the weights as the networks compute with them; a file may hold them in less, and they are
+    widened when they are loaded. Training is in fp32 whatever stands here."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -246,6 +260,9 @@ class Model(nn.Module):
         return self.whitening.mean.device
 
 
-def build_model(config: ModelConfig) -> Model:
-    """Build a model with fresh weights."""
-    return Model(config)
+def build_model(config: ModelConfig, *, weights: bool = True) -> Model:
+    """Build a model with fresh weights, or without any, to be filled from a checkpoint."""
+    if weights:
+        return Model(config)
+    with without_weights():
+        return Model(config)

@@ -44,7 +44,7 @@ def test_cached_decoding_equals_the_whole_sequence_again_each_step(learned) -> N
     slow = torch.full((len(raw), 1), learned.decoder_tokens.bos)
     while slow.shape[1] < learned.config.longest:
         slow = torch.cat([slow, learned.score(slow, raw)[:, -1:].argmax(-1)], dim=1)
-    for fast, whole in zip(learned.write(latents), slow, strict=True):
+    for fast, whole in zip(learned.write(raw), slow, strict=True):
         assert learned.decoder_tokens.decode(fast) == learned.decoder_tokens.decode(whole)
 
 

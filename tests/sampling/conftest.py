@@ -51,6 +51,7 @@ class FakeAutoencoder(nn.Module):
     def __init__(self, latent_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.latent_shape = latent_shape
+        self.decoding = ()
         self.spread = torch.ones([1] * len(latent_shape))
 
     def collate(self, contents: Sequence[Content]) -> Tensor:
@@ -59,7 +60,7 @@ class FakeAutoencoder(nn.Module):
     def to_latent(self, batch: Tensor) -> Tensor:
         return batch[:, : int(np.prod(self.latent_shape))].view(-1, *self.latent_shape)
 
-    def decode(self, latents: Tensor) -> list[Content]:
+    def decode(self, latents: Tensor, sources: object = None) -> list[Content]:
         if latents.ndim == 2:
             letters = (latents * 2).round().clamp(-2, 2).int() + 2
             return ["".join("abcde"[place] for place in row) for row in letters.tolist()]

@@ -303,8 +303,6 @@ def test_a_model_of_real_parts_comes_back_from_disk(saved: Path, small_model: Mo
     assert loaded.card["name"] == "small"
     assert loaded.checkpoint == checkpoint_hash(saved)
     assert not loaded.model.training
-    for name, value in small_model.state_dict().items():
-        assert torch.equal(loaded.model.state_dict()[name], value)
     before, after = (xgem.generate(seed=3)[0] for xgem in (XGeM(small_model), loaded))
     for modality, content in before.contents.items():
         assert np.array_equal(content, after.contents[modality])

@@ -6,6 +6,7 @@ from typing import Any
 
 from xgem.diffusion.defaults import Joint, SolverName
 from xgem.errors import ConfigError
+from xgem.sampling.plan import Listening
 from xgem.sampling.provenance import Provenance
 from xgem.study import Modality, Task, parse_modalities
 
@@ -22,6 +23,7 @@ class Choices:
     guidance: float | dict[str, float] | None = None
     solver: SolverName | None = None
     joint: Joint | None = None
+    coupling: Listening | None = None
     coupling_guidance: float | None = None
 
     def repeating(self, earlier: Provenance) -> "Choices":
@@ -40,6 +42,7 @@ class Choices:
             guidance=earlier.guidance,
             solver=earlier.solver,
             joint=earlier.joint,
+            coupling=earlier.coupling,
             coupling_guidance=earlier.coupling_guidance,
         )
         for field in fields(self):

@@ -12,11 +12,12 @@ from xgem.cli.new_folder import require_free
 from xgem.cli.progress import progress_bars
 from xgem.diffusion.defaults import Joint, SolverName
 from xgem.errors import InputError
-from xgem.sampling.plan import plan_stages, resolve_task
+from xgem.sampling.plan import Listening, plan_stages, resolve_task
 from xgem.sampling.provenance import Provenance
 from xgem.study import CHEST, FRONTAL, LATERAL, REPORT, Modality, parse_modalities
 
 _INPUT, _CHOICE, _SAMPLING = "What is given", "What is asked for", "How it is made"
+_COMPUTING = "Where it is computed"
 
 
 def generate(
@@ -110,6 +111,14 @@ def generate(
             rich_help_panel=_SAMPLING,
         ),
     ] = None,
+    coupling: Annotated[
+        Listening | None,
+        typer.Option(
+            help="Whom outputs made together listen to: each other, or themselves.",
+            show_default="the model's",
+            rich_help_panel=_SAMPLING,
+        ),
+    ] = None,
     coupling_guidance: Annotated[
         float | None,
         typer.Option(
@@ -118,6 +127,21 @@ def generate(
             rich_help_panel=_SAMPLING,
         ),
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Where it is computed, as torch names it: cpu, cuda, cuda:1.",
+            rich_help_panel=_COMPUTING,
+        ),
+    ] = "cpu",
+    offload: Annotated[
+        bool,
+        typer.Option(
+            "--offload",
+            help="Let each part of the model leave the device as soon as its work is done.",
+            rich_help_panel=_COMPUTING,
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Complete a chest study: give any of its parts, get those that are missing.
@@ -138,6 +162,7 @@ def generate(
         guidance=guidance,
         solver=solver,
         joint=joint,
+        coupling=coupling,
         coupling_guidance=coupling_guidance,
     )
     earlier = None if again is None else Provenance.read(again)
@@ -155,7 +180,16 @@ def generate(
             read_manifest(model)  # before the slow import below
         from xgem.cli.generation import complete
 
-        facts = complete(given, choices, model=model, earlier=earlier, out=out, report=progress)
+        facts = complete(
+            given,
+            choices,
+            model=model,
+            device=device,
+            offload=offload or None,
+            earlier=earlier,
+            out=out,
+            report=progress,
+        )
     print_result(f"Look at {facts['sheet']}", facts, as_json)
 
 

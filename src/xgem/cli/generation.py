@@ -27,19 +27,22 @@ def complete(
     choices: Choices,
     *,
     model: Path | None,
+    device: str,
+    offload: bool | None,
     earlier: Provenance | None,
     out: Path,
     report: Report,
 ) -> dict[str, Any]:
     """Generate what was chosen, write it to ``out``, and say what was made.
 
-    The model is the bundled one where ``model`` is None; ``earlier`` is a sample to be repeated.
+    The model is the bundled one where ``model`` is None; ``earlier`` is a sample to be repeated;
+    ``device`` and ``offload`` are as for `XGeM.from_pretrained`.
 
     Raises:
         XGeMError: the model, an input, a choice or the disk is not as it must be; nothing is
             written.
     """
-    xgem = XGeM.from_pretrained(model)
+    xgem = XGeM.from_pretrained(model, device=device, offload=offload)
     study, doubts = _read(xgem, given)
     doubts += _unseen(xgem.card, study)
     task = resolve_task(study.modalities, choices.to, xgem.model.modalities)
@@ -114,6 +117,7 @@ def _provenance(
         solver=settings.solver,
         guidance=dict(guidance) if isinstance(guidance, Mapping) else guidance,
         joint=settings.joint,
+        coupling=choices.coupling or xgem.model.config.coupling_mode.value,
         coupling_guidance=settings.coupling_guidance,
         preprocessing=xgem.model.preprocessing.describe(),
         inputs={m.letter: hashes[m.name] for m in task.inputs},
@@ -136,6 +140,7 @@ def _make(
         weights={m: began.weights[m.letter] for m in task.inputs},
         solver=began.solver,
         joint=began.joint,
+        coupling=began.coupling,
         coupling_guidance=began.coupling_guidance,
         progress=report,
     )

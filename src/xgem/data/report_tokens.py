@@ -11,10 +11,19 @@ from xgem.data.report import MARK
 from xgem.errors import ConfigError
 
 PAD, BOS, EOS = "<PAD>", "<BOS>", "<EOS>"
+_MARKS = (
+    (PAD, BOS, EOS),
+    ("[PAD]", "[CLS]", "[SEP]"),
+    ("<|endoftext|>", "<|startoftext|>", "<|endoftext|>"),
+)
+"""Padding, begin and end: ours and the release's GPT-2's, BERT's, CLIP's."""
 
 
 class ReportTokens:
-    """A byte-level BPE vocabulary: every text is encodable, and decoding gives it back unchanged.
+    """A vocabulary with marks for padding, begin and end.
+
+    One that is learned here is a byte-level BPE: every text is encodable, and decoding gives it
+    back unchanged. Those of BERT and CLIP ignore case and spaces.
 
     Source: Sennrich et al. 2016; the byte level is GPT-2's (Radford et al. 2019).
     """
@@ -23,13 +32,18 @@ class ReportTokens:
         """Take a vocabulary in the format of Hugging Face's ``tokenizer.json``."""
         self.json = json
         self._tokenizer = Tokenizer.from_str(json)
-        self.pad, self.bos, self.eos = (self._special(token) for token in (PAD, BOS, EOS))
+        self.pad, self.bos, self.eos = self._marks()
 
-    def _special(self, token: str) -> int:
-        index = self._tokenizer.token_to_id(token)
-        if index is None:
-            raise ConfigError(f"the vocabulary has no {token}; give one that xgem has learned")
-        return index
+    def _marks(self) -> tuple[int, int, int]:
+        for names in _MARKS:
+            pad, bos, eos = (self._tokenizer.token_to_id(name) for name in names)
+            if pad is not None and bos is not None and eos is not None:
+                return pad, bos, eos
+        known = ", or ".join(" ".join(names) for names in _MARKS)
+        raise ConfigError(
+            f"the vocabulary has no marks for padding, begin and end, expected {known}; "
+            f"give one that xgem has learned, or that of BERT, CLIP or the release's GPT-2"
+        )
 
     @classmethod
     def learn(cls, reports: Iterable[str], size: int) -> "ReportTokens":
@@ -56,14 +70,17 @@ class ReportTokens:
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size()
 
-    def encode(self, reports: Sequence[str], longest: int) -> Int[Tensor, "batch tokens"]:
+    def encode(
+        self, reports: Sequence[str], longest: int, keep_end: bool = True
+    ) -> Int[Tensor, "batch tokens"]:
         """Encode as BOS, text, EOS, padded to the longest of the batch and cut to ``longest``.
 
-        The closing EOS survives the cut, because encoders pool there.
+        Unless ``keep_end`` is False, the closing EOS survives the cut, because encoders pool there.
         """
+        room = longest - 2 if keep_end else None
         rows = [
-            [self.bos, *encoding.ids[: longest - 2], self.eos]
-            for encoding in self._tokenizer.encode_batch(list(reports))
+            [self.bos, *encoding.ids[:room], self.eos][:longest]
+            for encoding in self._tokenizer.encode_batch(list(reports), add_special_tokens=False)
         ]
         ids = torch.full((len(rows), max(map(len, rows))), self.pad, dtype=torch.long)
         for row, tokens in zip(ids, rows, strict=True):

@@ -49,7 +49,9 @@ class TimeEmbedding(nn.Module):
         )
 
     def forward(self, timestep: Float[Tensor, " batch"]) -> Embedding:
-        embedded: Tensor = self.layers(sinusoids(timestep, self.channels))
+        # The frequencies need float32, whatever the layers compute in.
+        waves = sinusoids(timestep, self.channels).to(next(self.parameters()).dtype)
+        embedded: Tensor = self.layers(waves)
         return embedded
 
 

@@ -20,7 +20,8 @@ class CouplingMode(Enum):
     CROSS = "cross"
     """Those of the other outputs, as the paper's figure has it."""
     OWN = "own"
-    """Its own, as the release does: outputs never influence each other."""
+    """Its own. Quirk of the release: outputs never influence each other. On for released weights
+    only, where ``cross`` may still be asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,8 @@ class CouplingConfig:
     ``linear``: adds a projection of the mean vector after every block, for small models."""
     width: int = 1280
     """Of the environment vectors."""
+    levels: tuple[bool, ...] | None = None
+    """Levels with a SpatialTransformer after every block; where None, those with attention."""
 
     def build(self, denoiser: UNet) -> "Coupling":
         """Build for the blocks of ``denoiser``; adds nothing until trained."""
@@ -58,16 +61,18 @@ class Coupling(nn.Module):
     def __init__(self, config: CouplingConfig, denoiser: UNet) -> None:
         super().__init__()
         layers: dict[str, nn.Module] = {}
+        levels = config.levels or denoiser.config.attention
         for name, block in denoiser.blocks():
             if config.layer == "linear":
                 layers[name] = LinearCoupling(block.channels, config.width)
-            elif block.transformer is not None:
+            elif levels[block.level]:
                 heads, groups = denoiser.config.heads, denoiser.config.groups
                 layers[name] = SpatialTransformer(block.channels, config.width, heads, groups)
         self.layers = nn.ModuleDict(layers)
 
     def bind(self, tokens: Float[Tensor, "batch others environment"]) -> Couple:
         """Fix the vectors to listen to; hand the result to the denoiser."""
+        tokens = tokens.to(next(self.parameters()).dtype)
 
         def couple(block: str, features: Features) -> Features:
             if block not in self.layers:

@@ -51,7 +51,7 @@ class Environment(nn.Module):
         self, noisy: Float[Tensor, "batch *latent"], embedding: Embedding
     ) -> Float[Tensor, "batch width"]:
         """Return unit vectors; ``embedding`` is the denoiser's time embedding."""
-        features = self.stem(noisy)
+        features = self.stem(noisy.to(self.norm.weight.dtype))
         for level, stack in enumerate(self.residuals):
             for block in stack.children():
                 features = block(features, embedding)

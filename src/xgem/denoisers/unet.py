@@ -96,13 +96,14 @@ class Block(nn.Module):
 
     def __init__(
         self,
+        level: int,
         channels: int,
         residual: nn.Module,
         transformer: nn.Module | None,
         up: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.channels = channels
+        self.level, self.channels = level, channels
         self.residual, self.transformer, self.up = residual, transformer, up
 
     def forward(self, features: Features, embedding: Embedding, context: Context) -> Result:
@@ -145,7 +146,8 @@ class UNet(nn.Module):
         down: list[nn.Module] = []
         for level, width in enumerate(widths):
             for _ in range(config.blocks[level]):
-                down.append(Block(width, kit.residual(channels, width), transformer(level)))
+                residual = kit.residual(channels, width)
+                down.append(Block(level, width, residual, transformer(level)))
                 channels = width
                 skips.append(channels)
             if level < len(widths) - 1:
@@ -163,7 +165,7 @@ class UNet(nn.Module):
                 rises = place == config.blocks[level] and level > 0
                 residual = kit.residual(channels + skips.pop(), width)
                 rise = kit.up(width) if rises else None
-                up.append(Block(width, residual, transformer(level), rise))
+                up.append(Block(level, width, residual, transformer(level), rise))
                 channels = width
         self.up = nn.ModuleList(up)
         self.norm = nn.GroupNorm(config.groups, channels)
@@ -188,6 +190,8 @@ class UNet(nn.Module):
         prompt: Context,
         couple: Couple | None = None,
     ) -> Float[Tensor, "batch *latent"]:
+        noisy_dtype, dtype = noisy.dtype, self.norm.weight.dtype
+        noisy, prompt = noisy.to(dtype), prompt.to(dtype)
         embedding = self.embed_time(timestep)
         if self.prompt is not None:
             embedding = embedding + self.prompt(prompt.mean(1))
@@ -207,4 +211,4 @@ class UNet(nn.Module):
             if couple is not None:
                 features = couple(f"up_{index}", features)
         predicted: Tensor = self.last(F.silu(self.norm(features)))
-        return predicted
+        return predicted.to(noisy_dtype)

@@ -32,14 +32,25 @@ def ddim_step(
     if eta == 0:
         return add_noise(clean, noise_pred, alpha_bar_next)
     assert noise is not None, "eta > 0 needs noise"
-    now, after = alpha_bar_now.double(), alpha_bar_next.double()
-    fresh = eta**2 * (1 - after) / (1 - now) * (1 - now / after)  # sigma squared
-    kept = 1 - after - fresh
+    after = alpha_bar_next.double()
+    sigma = ddim_sigma(alpha_bar_now, after, eta)
+    kept = (1 - after - sigma.square()).clamp_min(0).sqrt()
     signal, kept, fresh = (
-        term.clamp_min(0).sqrt().to(latent).reshape(-1, *[1] * (latent.ndim - 1))
-        for term in (after, kept, fresh)
+        term.to(latent).reshape(-1, *[1] * (latent.ndim - 1))
+        for term in (after.sqrt(), kept, sigma)
     )
     return signal * clean + kept * noise_pred + fresh * noise
+
+
+def ddim_sigma(
+    alpha_bar_now: Float[Tensor, "#batch"], alpha_bar_next: Float[Tensor, "#batch"], eta: float
+) -> Float[Tensor, "#batch"]:
+    """Standard deviation of the fresh noise of a step, in float64.
+
+    Source: Song et al. 2021 (DDIM), eq. 16.
+    """
+    now, after = alpha_bar_now.double(), alpha_bar_next.double()
+    return eta * ((1 - after) / (1 - now) * (1 - now / after)).clamp_min(0).sqrt()
 
 
 def trailing_timesteps(steps: int, num_timesteps: int = 1000) -> list[int]:

@@ -10,8 +10,7 @@ from xgem.errors import TaskError
 from xgem.sampling.context import PromptReader
 from xgem.sampling.pipeline import XGeM
 from xgem.sampling.plan import plan_stages, resolve_task
-from xgem.sampling.sampler import sample_latents
-from xgem.study import Content, Modality, Study
+from xgem.study import Modality, Study
 
 Progress = Callable[[str, int, int], None]
 
@@ -46,7 +45,7 @@ def complete(
             f"give studies that hold the same modalities"
         )
     chosen = xgem.settings(**settings)
-    reader = PromptReader(xgem.model)
+    reader = PromptReader(xgem.model, xgem.residence)
     made: list[Study] = []
     for task in tasks:
         (stage,) = plan_stages(task)
@@ -60,11 +59,7 @@ def complete(
                 output: reader.context(output, vectors, stage.prompts, len(batch))
                 for output in stage.outputs
             }
-            latents = sample_latents(xgem.model, contexts, list(chunk), chosen)
-            contents: dict[Modality, list[Content]] = {
-                output: xgem.model.parts[output].autoencoder.decode(latent)
-                for output, latent in latents.items()
-            }
+            contents = xgem.decode(xgem.denoise(contexts, chunk, chosen), chunk)
             made += [
                 Study(
                     id=f"{study.id}-s{seed}",

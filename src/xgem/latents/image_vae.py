@@ -1,7 +1,7 @@
 """Radiograph <-> latent."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -53,6 +53,9 @@ class ImageVaeConfig:
 class ImageVae(nn.Module):
     """diffusers' AutoencoderKL, with pixel-unshuffle before it and pixel-shuffle after it."""
 
+    decoding = ("net.post_quant_conv", "net.decoder", "shortcut.out_of", "normalization")
+    """The parts that `decode` needs."""
+
     def __init__(self, config: ImageVaeConfig) -> None:
         from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
@@ -90,6 +93,7 @@ class ImageVae(nn.Module):
         """Return the posterior's mean and log variance, images in [0, 1]."""
         pixels = (images * 2 - 1).expand(-1, self.config.channels, -1, -1)
         patches = F.pixel_unshuffle(pixels, self.config.unshuffle)
+        patches = patches.to(_dtype(self.net.encoder))
         posterior = self.net.encode(patches).latent_dist
         mean: Tensor = posterior.mean
         if self.shortcut is not None:
@@ -107,6 +111,7 @@ class ImageVae(nn.Module):
         self, raw: Float[Tensor, "batch c h w"]
     ) -> Float[Tensor, "batch 1 height width"]:
         """Decode a latent of the autoencoder's own scale, not clamped."""
+        raw = raw.to(_dtype(self.net.decoder))
         patches = self.net.decode(raw).sample
         if self.shortcut is not None:
             patches = patches + self.shortcut.out_of(raw)
@@ -126,8 +131,12 @@ class ImageVae(nn.Module):
             wanted = seen**self.config.balance
         self.normalization.fit(raw, wanted)
 
-    def decode(self, latents: Float[Tensor, "batch c h w"]) -> list[Content]:
-        """Decode normalized latents to radiographs in [0, 1]."""
+    def decode(
+        self,
+        latents: Float[Tensor, "batch c h w"],
+        sources: Sequence[torch.Generator] | None = None,
+    ) -> list[Content]:
+        """Decode normalized latents to radiographs in [0, 1]; nothing is left to chance."""
         images = self.reconstruct(self.normalization.inverse(latents)).clamp(0, 1)
         return list(images[:, 0].float().cpu().numpy())
 
@@ -150,6 +159,10 @@ class ImageVae(nn.Module):
             "gradient": self.config.gradient_weight * gradient,
             "kl": self.config.kl_weight * kl_divergence(mean, logvar).flatten(1).sum(1).mean(),
         }
+
+
+def _dtype(module: nn.Module) -> torch.dtype:
+    return next(module.parameters()).dtype
 
 
 class PatchShortcut(nn.Module):

@@ -14,6 +14,7 @@ from xgem.data.report_tokens import ReportTokens
 from xgem.errors import ConfigError
 from xgem.latents.normalization import LatentNormalization
 from xgem.latents.posterior import kl_divergence, sample_posterior
+from xgem.latents.report_writing import Choose, MarkIds, close, drawn, most_likely, write_ids
 from xgem.study import Content
 
 
@@ -30,16 +31,29 @@ class ReportVaeConfig:
     decoder_vocabulary_size: int = 50260
     positions: int = 512
     """Longest report in tokens that the encoder sees."""
+    keep_end: bool = True
+    """Let a report that is cut to this length still close with its end token; released: no."""
     decoder_positions: int = 1024
     first_position: int = 1
-    """Position of the first decoded token; the released GPT-2 counts from 1."""
+    """Position of the first decoded token. Quirk of the release: it counts from 1, because its
+    memory slot has position 0."""
     longest: int = 100
-    """Most tokens that are written."""
+    """Most tokens that are written, BOS included."""
+    writing: Literal["likely", "drawn"] = "likely"
+    """How a token follows from its logits: the most likely one, or, as released, one drawn from the
+    softmax; a drawn report that reaches ``longest`` ends in EOS there."""
+    top_p_cut: bool = False
+    """Quirk of the release, for drawn reports: its nucleus sampling at p = 1 cuts tokens from the
+    end of the vocabulary wherever the float32 sum exceeds 1. On for released weights only."""
     width: int = 768
     feed_forward: int = 3072
     encoder_layers: int = 12
     decoder_layers: int = 12
     heads: int = 12
+    decoder_width: int | None = None
+    """As for the encoder where None, and so for the next two."""
+    decoder_feed_forward: int | None = None
+    decoder_heads: int | None = None
     latent: int = 768
     pooling: Literal["first", "mean"] = "first"
     """Which of the encoder's outputs become the latent: the first token's, as released, or the
@@ -65,12 +79,31 @@ class ReportVaeConfig:
     """Words whose loss counts ``emphasis`` times: side, site, size."""
     emphasis: float = 1.0
 
+    def __post_init__(self) -> None:
+        if self.first_position + self.longest - 1 > self.decoder_positions:
+            raise ConfigError(
+                f"reports of {self.longest} tokens from position {self.first_position} on need "
+                f"more than the decoder's {self.decoder_positions} positions; make longest smaller"
+            )
+
     def build(self) -> "ReportVae":
         return ReportVae(self)
+
+    @property
+    def decoder_shape(self) -> tuple[int, int, int]:
+        """Width, width of the feed-forward layers, and heads of the decoder."""
+        return (
+            self.decoder_width or self.width,
+            self.decoder_feed_forward or self.feed_forward,
+            self.decoder_heads or self.heads,
+        )
 
 
 class ReportVae(nn.Module):
     """BERT encodes a report to a Gaussian; GPT-2 decodes it from memory slots and an embedding."""
+
+    decoding = ("decoder", "to_memory", "to_embedding", "normalization")
+    """The parts that `decode` needs."""
 
     def __init__(self, config: ReportVaeConfig) -> None:
         from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
@@ -92,13 +125,14 @@ class ReportVae(nn.Module):
             )
         )
         self.to_posterior = nn.Linear(config.width, 2 * config.latent, bias=False)
+        width, feed_forward, heads = config.decoder_shape
         self.decoder = GPT2LMHeadModel(
             GPT2Config(
                 vocab_size=config.decoder_vocabulary_size,
-                n_embd=config.width,
-                n_inner=config.feed_forward,
+                n_embd=width,
+                n_inner=feed_forward,
                 n_layer=config.decoder_layers,
-                n_head=config.heads,
+                n_head=heads,
                 n_positions=config.decoder_positions,
                 initializer_range=config.init_std,
                 resid_pdrop=0.0,
@@ -108,9 +142,9 @@ class ReportVae(nn.Module):
                 eos_token_id=None,
             )
         )
-        memory_width = config.decoder_layers * config.memory_tokens * config.width
+        memory_width = config.decoder_layers * config.memory_tokens * width
         self.to_memory = nn.Linear(config.latent, memory_width, bias=False)
-        self.to_embedding = nn.Linear(config.latent, config.width, bias=False)
+        self.to_embedding = nn.Linear(config.latent, width, bias=False)
         self.normalization = LatentNormalization(config.latent, 0, config.latent_std)
 
     @property
@@ -137,7 +171,8 @@ class ReportVae(nn.Module):
 
     def collate(self, contents: Sequence[Content]) -> Int[Tensor, "batch tokens"]:
         """Encode reports for the encoder, padded to the longest."""
-        return self.encoder_tokens.encode([str(text) for text in contents], self.config.positions)
+        texts = [str(text) for text in contents]
+        return self.encoder_tokens.encode(texts, self.config.positions, self.config.keep_end)
 
     def encode(
         self, ids: Int[Tensor, "batch tokens"]
@@ -173,7 +208,8 @@ class ReportVae(nn.Module):
         from transformers import DynamicCache
 
         config = self.config
-        shape = (len(raw), config.decoder_layers, config.memory_tokens, config.heads, -1)
+        heads = config.decoder_shape[2]
+        shape = (len(raw), config.decoder_layers, config.memory_tokens, heads, -1)
         slots = self.to_memory(raw).view(shape).transpose(2, 3)  # batch layers heads slots width
         cache = DynamicCache()
         for layer in range(config.decoder_layers):
@@ -205,6 +241,7 @@ class ReportVae(nn.Module):
         self, ids: Int[Tensor, "batch tokens"], raw: Float[Tensor, "batch latent"]
     ) -> Float[Tensor, "batch tokens vocabulary"]:
         """Return the logits of the token after each of ``ids``, teacher forced."""
+        raw = raw.to(self.to_memory.weight.dtype)
         return self._logits(ids, self.to_embedding(raw), self._memory(raw), 0)
 
     def loss(
@@ -244,29 +281,58 @@ class ReportVae(nn.Module):
         texts = [self.encoder_tokens.decode(row) for row in ids]
         return self.decoder_tokens.encode(texts, self.config.decoder_positions)
 
-    @torch.inference_mode()
-    def write(self, latents: Float[Tensor, "batch latent"]) -> Int[Tensor, "batch tokens"]:
-        """Decode greedily, all latents at once, one new token a forward pass."""
-        tokens, raw = self.decoder_tokens, self.normalization.inverse(latents)
-        offset, cache = self.to_embedding(raw), self._memory(raw)
-        ids = torch.full((len(raw), 1), tokens.bos, device=raw.device)
-        done = torch.zeros(len(raw), dtype=torch.bool, device=raw.device)
-        while ids.shape[1] < self.config.longest and not done.all():
-            logits = self._logits(ids[:, -1:], offset, cache, ids.shape[1] - 1)[:, -1]
-            following = logits.argmax(-1).masked_fill(done, tokens.pad)
-            ids = torch.cat([ids, following[:, None]], dim=1)
-            done |= following == tokens.eos
-        return ids
+    @property
+    def marks(self) -> MarkIds:
+        """The decoder's ids of PAD, BOS, EOS: its last three, as released, if it has no words."""
+        if self.config.decoder_vocabulary:
+            tokens = self.decoder_tokens
+            return MarkIds(tokens.pad, tokens.bos, tokens.eos)
+        last = self.config.decoder_vocabulary_size
+        return MarkIds(last - 3, last - 2, last - 1)
 
-    def decode(self, latents: Float[Tensor, "batch latent"]) -> list[Content]:
-        """Write the most likely report of each normalized latent."""
-        return [self.decoder_tokens.decode(row) for row in self.write(latents).cpu()]
+    @torch.inference_mode()
+    def write(
+        self,
+        raw: Float[Tensor, "batch latent"],
+        choose: Choose = most_likely,
+        longest: int | None = None,
+        marks: MarkIds | None = None,
+    ) -> Int[Tensor, "batch tokens"]:
+        """Write the report of each latent of the autoencoder's own scale; see `write_ids`."""
+        raw = raw.to(self.to_memory.weight.dtype)
+        offset, cache = self.to_embedding(raw), self._memory(raw)
+
+        def score(latest: Tensor, written: int) -> Tensor:
+            return self._logits(latest, offset, cache, written)[:, -1].float()
+
+        marks, longest = marks or self.marks, longest or self.config.longest
+        return write_ids(score, choose, len(raw), marks, longest, raw.device)
+
+    def decode(
+        self,
+        latents: Float[Tensor, "batch latent"],
+        sources: Sequence[torch.Generator] | None = None,
+    ) -> list[Content]:
+        """Write the report of each normalized latent.
+
+        Args:
+            latents: a batch.
+            sources: one CPU generator a latent, for a model whose reports are drawn; without, the
+                most likely tokens are written.
+        """
+        config, raw = self.config, self.normalization.inverse(latents)
+        if config.writing == "likely" or sources is None:
+            ids = self.write(raw)
+        else:
+            ids = self.write(raw, drawn(sources, config.top_p_cut))
+            ids = close(ids, self.marks, config.longest)
+        return [self.decoder_tokens.decode(row) for row in ids.cpu()]
 
 
 def _tokens(vocabulary: str, part: str) -> ReportTokens:
     if not vocabulary:
         raise ConfigError(
-            f"the report {part} has no vocabulary; give its tokenizer.json, or train with a "
-            f"recipe that learns one"
+            f"the report {part} has no vocabulary; give its tokenizer.json, import the published "
+            f"weights again with --tokenizers, or train with a recipe that learns one"
         )
     return ReportTokens(vocabulary)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,8 +21,9 @@ class ImageEncoder(nn.Module):
 
     @property
     def empty(self) -> Content:
-        """The content that stands for no radiograph: all zero, as in the release."""
-        return np.zeros((self.config.image_size, self.config.image_size), np.float32)
+        """The content that stands for no radiograph: of one gray, ``empty_gray``."""
+        size = self.config.image_size
+        return np.full((size, size), self.config.empty_gray, np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,8 @@ class ConvImageEncoderConfig:
     """Width of each level; every level halves the resolution, the first by pixel-unshuffle."""
     width: int = 128
     """Width of the shared space."""
+    empty_gray: float = 0.0
+    """Gray of the picture that stands for no radiograph, in [0, 1]; released: 0, black."""
 
     def build(self) -> "ConvImageEncoder":
         return ConvImageEncoder(self)
@@ -103,6 +107,11 @@ class ClipImageEncoderConfig:
     heads: int = 16
     patch: int = 14
     width: int = 768
+    empty_gray: float = 0.0
+    """Gray of the picture that stands for no radiograph, in [0, 1]; released: 0, black."""
+    eight_bit: bool = False
+    """Quirk of the release: pixels are multiplied by 255 and cut to 8 bits before they are resized,
+    and what lies outside [0, 1] wraps around (1.02 becomes 0.016). On for released weights only."""
 
     def build(self) -> "ClipImageEncoder":
         return ClipImageEncoder(self)
@@ -111,6 +120,7 @@ class ClipImageEncoderConfig:
 class ClipImageEncoder(ImageEncoder):
     """CLIP's vision tower (Radford et al. 2021), from transformers."""
 
+    config: ClipImageEncoderConfig
     tower_size = 224
     mean = (0.48145466, 0.4578275, 0.40821073)
     std = (0.26862954, 0.26130258, 0.27577711)
@@ -136,9 +146,31 @@ class ClipImageEncoder(ImageEncoder):
     def forward(
         self, images: Float[Tensor, "batch 1 height width"]
     ) -> Float[Tensor, "batch embedding"]:
+        pixels = self.pixels(images).to(next(self.tower.parameters()).dtype)
+        return F.normalize(self.tower(pixel_values=pixels).image_embeds.float(), dim=-1)
+
+    def pixels(
+        self, images: Float[Tensor, "batch 1 height width"]
+    ) -> Float[Tensor, "batch 3 size size"]:
+        """Resize and normalize radiographs in [0, 1] as the tower takes them."""
+        if self.config.eight_bit:
+            return self._eight_bit_pixels(images)
         resized = F.interpolate(
             images.expand(-1, 3, -1, -1), (self.tower_size,) * 2, mode="bicubic", antialias=True
         )
         mean, std = (images.new_tensor(v)[:, None, None] for v in (self.mean, self.std))
-        pixels = (resized.clamp(0, 1) - mean) / std
-        return F.normalize(self.tower(pixel_values=pixels).image_embeds.float(), dim=-1)
+        return (resized.clamp(0, 1) - mean) / std
+
+    def _eight_bit_pixels(
+        self, images: Float[Tensor, "batch 1 height width"]
+    ) -> Float[Tensor, "batch 3 size size"]:
+        """Do what the release's CLIPImageProcessor did (transformers 4.26), with today's.
+
+        Resized to 224 on the shorter side, the longer rounded down, and cropped at the center.
+        """
+        from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+        wrapped = (images.float() * 255).to(torch.int32).to(torch.uint8)  # via int32: it truncates
+        pictures = wrapped.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()
+        pixels: Tensor = CLIPImageProcessorPil()(list(pictures), return_tensors="pt").pixel_values
+        return pixels.to(images.device)

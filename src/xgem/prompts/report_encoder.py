@@ -29,6 +29,8 @@ class ReportEncoderConfig:
     layers: int = 12
     heads: int = 12
     width: int = 768
+    empty_text: str = ""
+    """The text that stands for no report; released: the empty one."""
 
     def build(self) -> "ReportEncoder":
         return ReportEncoder(self)
@@ -42,6 +44,7 @@ class ReportEncoder(nn.Module):
 
         super().__init__()
         self.config = config
+        end = self.tokens.eos if config.vocabulary else config.vocabulary_size - 1
         self.tower = CLIPTextModelWithProjection(
             CLIPTextConfig(
                 vocab_size=config.vocabulary_size,
@@ -54,7 +57,7 @@ class ReportEncoder(nn.Module):
                 hidden_act="quick_gelu",
                 pad_token_id=0,
                 bos_token_id=1,
-                eos_token_id=2 if config.vocabulary else config.vocabulary_size - 1,
+                eos_token_id=end,
             )
         )
 
@@ -62,15 +65,15 @@ class ReportEncoder(nn.Module):
     def tokens(self) -> ReportTokens:
         if not self.config.vocabulary:
             raise ConfigError(
-                "the report encoder has no vocabulary; give its tokenizer.json, or train with "
-                "a recipe that learns one"
+                "the report encoder has no vocabulary; give its tokenizer.json, import the "
+                "published weights again with --tokenizers, or train with a recipe that learns one"
             )
         return ReportTokens(self.config.vocabulary)
 
     @property
     def empty(self) -> Content:
         """The content that stands for no report."""
-        return ""
+        return self.config.empty_text
 
     def collate(self, contents: Sequence[Content]) -> Int[Tensor, "batch tokens"]:
         """Encode reports, padded to the longest."""

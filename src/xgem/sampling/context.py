@@ -8,6 +8,7 @@ from torch import Tensor
 
 from xgem.model import Model
 from xgem.prompts.mixing import mix
+from xgem.sampling.residence import Residence
 from xgem.study import Content, Modality
 
 Vectors = Float[Tensor, "batch width"]
@@ -29,15 +30,16 @@ class PromptReader:
     A missing prompt is a prompt: the vector of an empty report or of a zero image, as in training.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, model: Model, residence: Residence | None = None) -> None:
+        self._model, self._residence = model, residence or Residence(model)
         self._empty: dict[Modality, Float[Tensor, "1 width"]] = {}
 
     def encode(self, modality: Modality, contents: Sequence[Content]) -> Vectors:
         """Encode contents of one modality into whitened vectors of the shared space."""
         encoder = self._model.parts[modality].prompt_encoder
         batch = encoder.collate(contents).to(self._model.device)
-        vectors: Tensor = self._model.whitening(encoder(batch))
+        with self._residence.present(encoder):
+            vectors: Tensor = self._model.whitening(encoder(batch))
         return vectors
 
     def empty(self, modality: Modality) -> Float[Tensor, "1 width"]:

@@ -2,7 +2,7 @@
 
 import importlib.resources
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from xgem.checkpoint import checkpoint_hash, load_into, read_manifest
+from xgem.checkpoint import checkpoint_hash, read_manifest
+from xgem.denoisers.coupling import CouplingMode
 from xgem.diffusion.defaults import Joint, SamplingDefaults, SolverName
-from xgem.errors import CheckpointError, InputError, TaskError
+from xgem.errors import CheckpointError, ConfigError, InputError, TaskError
 from xgem.model import Model, ModelConfig, build_model
-from xgem.sampling.context import PromptReader, Vectors
-from xgem.sampling.plan import Stage, plan_stages, resolve_task
-from xgem.sampling.sampler import new_solver, sample_latents
+from xgem.precision import dtype_of
+from xgem.sampling.context import Context, PromptReader, Vectors
+from xgem.sampling.noise import generators
+from xgem.sampling.plan import Listening, Stage, plan_stages, resolve_task
+from xgem.sampling.residence import Need, Residence, Source
+from xgem.sampling.sampler import Latents, networks, new_solver, sample_latents
 from xgem.study import Content, Modality, Study
 
 Progress = Callable[[str, int, int], None]
@@ -36,21 +40,44 @@ class XGeM:
     """
 
     def __init__(
-        self, model: Model, card: Mapping[str, Any] | None = None, checkpoint: str | None = None
+        self,
+        model: Model,
+        card: Mapping[str, Any] | None = None,
+        checkpoint: str | None = None,
+        residence: Residence | None = None,
     ) -> None:
         self.model = model
+        self.residence = residence or Residence(model)
+        """Says which parts of the model are in memory."""
         self.card: Mapping[str, Any] = card or {}
         """Name, training data, recipe, seed and commit of the model."""
         self.checkpoint = checkpoint
         """Hash of its weights and configuration; None for a model that is still in training."""
 
     @classmethod
-    def from_pretrained(cls, path: str | Path | None = None) -> "XGeM":
-        """Load a model folder; None is the bundled demonstration model.
+    def from_pretrained(
+        cls,
+        path: str | Path | None = None,
+        *,
+        device: str | torch.device = "cpu",
+        offload: bool | None = None,
+    ) -> "XGeM":
+        """Open a model folder; None is the bundled demonstration model.
+
+        Weights are mapped into memory when a task first needs them, and only those that it needs.
+
+        Args:
+            path: of the folder.
+            device: where the networks compute, as torch names it: "cpu", "cuda", "cuda:1".
+            offload: let each part of the model leave the device as soon as its work is done; if
+                None, those parts that are mapped from their file as they are.
 
         Raises:
-            CheckpointError: the folder is incomplete, changed, newer than this xgem, or a pickle.
+            CheckpointError: the folder is incomplete, changed, newer than this xgem, or a pickle;
+                what concerns the weights of one part is said when that part is first needed.
+            ConfigError: there is no such device.
         """
+        device = _device(device)
         folder = Path(path) if path is not None else bundled_model()
         if path is None and not folder.is_dir():
             raise CheckpointError(
@@ -58,11 +85,17 @@ class XGeM:
                 "`xgem train tiny` (hours on two cores) and name its folder, xgem-tiny/model"
             )
         manifest = read_manifest(folder)
-        model = build_model(ModelConfig.from_json(manifest.config))
-        for name, module in model.components.items():
-            load_into(module, folder, manifest, name)
+        model = build_model(ModelConfig.from_json(manifest.config), weights=False)
         model.eval().requires_grad_(False)
-        return cls(model, manifest.card, checkpoint_hash(folder))
+        # CPUs compute in half precision slowly, or not at all.
+        widen = model.config.precision == "fp16" and device.type == "cpu"
+        dtype = torch.float32 if widen else dtype_of(model.config.precision)
+        residence = Residence(model, Source(folder, manifest), device, dtype, offload)
+        return cls(model, manifest.card, checkpoint_hash(folder), residence)
+
+    def unload(self) -> None:
+        """Free the memory of all weights; the next generation loads what it needs again."""
+        self.residence.release()
 
     def read(
         self,
@@ -135,6 +168,7 @@ class XGeM:
         weights: Mapping[Modality, float] | None = None,
         solver: SolverName | None = None,
         joint: Joint | None = None,
+        coupling: Listening | None = None,
         coupling_guidance: float | None = None,
         batch_size: int = 8,
         progress: Progress | None = None,
@@ -158,6 +192,8 @@ class XGeM:
             solver: "ddim", "dpm++" or "unipc".
             joint: several outputs together, or one after the other with each a prompt for the
                 next.
+            coupling: whom outputs that are made together listen to: "cross" to each other, "own"
+                to themselves.
             coupling_guidance: how closely outputs that are made together follow each other; 1 is
                 as trained, 0 not at all.
             batch_size: samples that are computed at once; changes speed and memory alone.
@@ -192,10 +228,14 @@ class XGeM:
         batches = [seeds[i : i + batch_size] for i in range(0, samples, batch_size)]
         ticker = _Ticker(progress, len(batches) * len(stages) * (calls + 1))
         ticker.show("reading the prompts")
-        reader = PromptReader(self.model)
-        given = {m: reader.encode(m, [study.contents[m]]) for m in task.inputs}
+        reader = PromptReader(self.model, self.residence)
+        with self.residence.present(*(self.model.parts[m].prompt_encoder for m in task.inputs)):
+            given = {m: reader.encode(m, [study.contents[m]]) for m in task.inputs}
+            for modality in task.inputs:  # guidance will ask for them
+                reader.empty(modality)
+        mode = None if coupling is None else CouplingMode(coupling)
         made: list[dict[Modality, list[Content]]] = [
-            self._generate_batch(stages, list(batch), settings, reader, given, ticker)
+            self._generate_batch(stages, list(batch), settings, mode, reader, given, ticker)
             for batch in batches
         ]
         return [
@@ -213,6 +253,7 @@ class XGeM:
         stages: Iterable[Stage],
         seeds: list[int],
         settings: SamplingDefaults,
+        coupling: CouplingMode | None,
         reader: PromptReader,
         given: Mapping[Modality, Vectors],
         ticker: "_Ticker",
@@ -230,11 +271,31 @@ class XGeM:
             }
             names = " and ".join(output.name for output in stage.outputs)
             ticker.show(f"generating {names}")
-            latents = sample_latents(self.model, contexts, seeds, settings, ticker.advance)
+            latents = self.denoise(contexts, seeds, settings, coupling, ticker.advance)
             ticker.show(f"decoding {names}")
-            for output, latent in latents.items():
-                made[output] = self.model.parts[output].autoencoder.decode(latent)
+            made |= self.decode(latents, seeds)
             ticker.advance()
+        return made
+
+    def denoise(
+        self,
+        contexts: Mapping[Modality, Context],
+        seeds: Sequence[int],
+        settings: SamplingDefaults,
+        coupling: CouplingMode | None = None,
+        on_step: Callable[[], None] = lambda: None,
+    ) -> Latents:
+        """Make a latent of each output that has a context, for each seed; see `sample_latents`."""
+        with self.residence.present(*networks(self.model, contexts, settings)):
+            return sample_latents(self.model, contexts, seeds, settings, on_step, coupling)
+
+    def decode(self, latents: Latents, seeds: Sequence[int]) -> dict[Modality, list[Content]]:
+        """Make contents of latents; the seeds are theirs, for decoders that draw."""
+        made = {}
+        for output, latent in latents.items():
+            autoencoder = self.model.parts[output].autoencoder
+            with self.residence.present(Need.decoding(autoencoder)):
+                made[output] = autoencoder.decode(latent, generators(seeds, output, "writing"))
         return made
 
     def _require_prepared(self, study: Study) -> None:
@@ -246,6 +307,18 @@ class XGeM:
                     f"the {modality.name} of study {study.id} has {found} pixels, this model takes "
                     f"{size} x {size}; read its file with XGeM.read, which prepares it"
                 )
+
+
+def _device(name: str | torch.device) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"cannot compute on {name}: {str(error).splitlines()[0]}; use cpu, or a GPU that this "
+            f"torch knows"
+        ) from error
+    return device
 
 
 def _require_finite(name: str, value: float | Mapping[str, float]) -> None:

@@ -3,10 +3,14 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from xgem.diffusion.defaults import Joint
 from xgem.errors import TaskError
 from xgem.study import Modality, Task, parse_modalities
+
+Listening = Literal["cross", "own"]
+"""Whose environment vectors a joint output hears; see `xgem.denoisers.coupling.CouplingMode`."""
 
 
 @dataclass(frozen=True, slots=True)

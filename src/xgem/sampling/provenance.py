@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from xgem.data.report import write_text
 from xgem.diffusion.defaults import Joint, SolverName
 from xgem.errors import InputError
+from xgem.sampling.plan import Listening
 from xgem.study import Modality, Task
 from xgem.version import commit, version
 
@@ -47,6 +48,8 @@ class Provenance(BaseModel):
     guidance: float | dict[str, float]
     """One number, or one for each modality by letter."""
     joint: Joint
+    coupling: Listening | None = None
+    """Whom outputs that are made together heard; None where the record is older than the choice."""
     coupling_guidance: float
     """As used where outputs are made together."""
     preprocessing: str

@@ -1,12 +1,14 @@
 """The loop: from noise to clean latents, all outputs of a stage in lock step."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from xgem.denoisers.coupling import tokens_for
+from xgem.denoisers.coupling import CouplingMode, tokens_for
 from xgem.diffusion.defaults import SamplingDefaults
 from xgem.diffusion.guidance import guide
 from xgem.diffusion.solvers import Solver, make_solver
@@ -34,31 +36,63 @@ def new_solver(model: Model, settings: SamplingDefaults) -> Solver:
     )
 
 
+def networks(model: Model, outputs: Iterable[Modality], settings: SamplingDefaults) -> list[Any]:
+    """What is needed to denoise these outputs together."""
+    parts = [model.parts[modality] for modality in outputs]
+    needed: list[Any] = [part.denoiser for part in parts]
+    if settings.coupling_guidance != 0 and sum(p.environment is not None for p in parts) > 1:
+        needed += [part.environment for part in parts if part.environment is not None]
+        needed += [part.coupling for part in parts if part.coupling is not None]
+    return needed
+
+
 def sample_latents(
     model: Model,
     contexts: Mapping[Modality, Context],
     seeds: Sequence[int],
     settings: SamplingDefaults,
     on_step: Callable[[], None] = lambda: None,
+    coupling: CouplingMode | None = None,
 ) -> Latents:
     """Denoise one latent for each output in ``contexts`` and each seed.
 
-    Outputs hear each other where there are several and the model has couplings; their solvers
-    visit the same timesteps. ``on_step`` is called after each of them.
+    ``on_step`` is called after each timestep; ``coupling`` is the model's own where None.
     """
-    device = model.device
-    solvers = {modality: new_solver(model, settings) for modality in contexts}
     fresh = {modality: generators(seeds, modality, "steps") for modality in contexts}
-    latents: Latents = {
-        modality: draw(
-            generators(seeds, modality, "start"), model.parts[modality].autoencoder.latent_shape
-        ).to(device)
-        for modality in contexts
-    }
-    timesteps = next(iter(solvers.values())).timesteps
-    for index, place in enumerate(timesteps):
-        timestep = torch.full((len(seeds),), float(place), device=device)
-        tokens = {} if settings.coupling_guidance == 0 else _listen(model, latents, timestep)
+    shapes = {modality: model.parts[modality].autoencoder.latent_shape for modality in contexts}
+
+    def noise(sources: Mapping[Modality, Sequence[torch.Generator]], modality: Modality) -> Tensor:
+        return draw(sources[modality], shapes[modality]).to(model.device)
+
+    starts = {modality: generators(seeds, modality, "start") for modality in contexts}
+    latents: Latents = {modality: noise(starts, modality) for modality in contexts}
+    for after in denoise(model, latents, contexts, settings, partial(noise, fresh), coupling):
+        latents = after
+        on_step()
+    return latents
+
+
+def denoise(
+    model: Model,
+    latents: Latents,
+    contexts: Mapping[Modality, Context],
+    settings: SamplingDefaults,
+    noise: Callable[[Modality], Float[Tensor, "batch *latent"]],
+    coupling: CouplingMode | None = None,
+) -> Iterator[Latents]:
+    """Denoise ``latents``, all outputs in lock step, and yield them after each timestep.
+
+    Outputs hear each other where there are several and the model has couplings. ``noise`` is asked
+    for fresh standard normal noise of one output, in each step, if the solver wants any.
+    """
+    solvers = {modality: new_solver(model, settings) for modality in contexts}
+    mode = coupling or model.config.coupling_mode
+    for index, place in enumerate(next(iter(solvers.values())).timesteps):
+        batch = len(next(iter(latents.values())))
+        timestep = torch.full((batch,), float(place), device=model.device)
+        heard = {}
+        if settings.coupling_guidance != 0:
+            heard = _listen(model, latents, timestep, mode)
         predicted = {
             modality: _predict(
                 model.parts[modality],
@@ -66,22 +100,25 @@ def sample_latents(
                 timestep,
                 context,
                 settings.guidance_of(modality.letter),
-                tokens.get(modality),
+                heard.get(modality),
                 settings.coupling_guidance,
             )
             for modality, context in contexts.items()
         }
-        for modality, solver in solvers.items():
-            latent, noise = latents[modality], None
-            if solver.draws_noise:
-                noise = draw(fresh[modality], latent.shape[1:]).to(device)
-            latents[modality] = solver.step(index, latent, predicted[modality], noise)
-        on_step()
-    return latents
+        latents = {
+            modality: solver.step(
+                index,
+                latents[modality],
+                predicted[modality],
+                noise(modality) if solver.draws_noise else None,
+            )
+            for modality, solver in solvers.items()
+        }
+        yield latents
 
 
 def _listen(
-    model: Model, latents: Latents, timestep: Float[Tensor, "batch"]
+    model: Model, latents: Latents, timestep: Float[Tensor, "batch"], mode: CouplingMode
 ) -> dict[Modality, Tokens]:
     """The environment vectors that each output hears; of none, where it is alone."""
     speakers = [m for m in latents if model.parts[m].environment is not None]
@@ -89,7 +126,7 @@ def _listen(
         return {}
     vectors = {m: model.parts[m].environment_vector(latents[m], timestep) for m in speakers}
     return {
-        modality: tokens_for(modality, vectors, model.config.coupling_mode)
+        modality: tokens_for(modality, vectors, mode)
         for modality in vectors
         if model.parts[modality].coupling is not None
     }
