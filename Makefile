@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check golden bench results
+.PHONY: help demo test check golden bench results ablations kills
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,15 @@ bench: $(VENV)/.dev ## time the main job; one JSON line
 results: $(VENV)/.dev ## regenerate every published table and picture (half an hour, most of it once for the judges)
 	$(BIN)/python runs/first_figures.py
 	$(BIN)/python runs/contact_sheets.py
+	$(BIN)/python benchmarks/memory_table.py
+
+ablations: $(VENV)/.dev ## train and compare the variants of two ablations (hours; goes on where it stopped)
+	$(BIN)/python runs/multi_prompt_ablation.py
+	$(BIN)/python runs/joint_ablation.py
+
+kills: $(VENV)/.dev ## kill a training run fifty times, train by two processes: the same steps (half an hour)
+	$(BIN)/python runs/fifty_kills.py
+	$(BIN)/python runs/two_processes.py
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,29 +1,31 @@
 """A model: the parts of each modality, built from one configuration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from torch import Tensor, nn
 
+# Imported for the kinds that they define.
+import xgem.denoisers.image_unet
+import xgem.denoisers.report_unet
+import xgem.latents.image_vae
+import xgem.latents.report_vae
+import xgem.prompts.image_encoder
+import xgem.prompts.report_encoder  # noqa: F401
 from xgem.data.radiograph import Preprocessing
 from xgem.denoisers.coupling import Coupling, CouplingConfig, CouplingMode
 from xgem.denoisers.environment import Environment, EnvironmentConfig
-from xgem.denoisers.image_unet import ImageUNetConfig
-from xgem.denoisers.report_unet import ReportUNetConfig
-from xgem.denoisers.unet import Couple, UNet
+from xgem.denoisers.unet import Couple, UNet, UNetConfig
 from xgem.diffusion.defaults import SamplingDefaults
 from xgem.diffusion.process import Prediction, Process, alpha_bar, precondition
-from xgem.errors import CheckpointError
-from xgem.latents.image_vae import ImageVaeConfig
-from xgem.latents.report_vae import ReportVaeConfig
+from xgem.errors import CheckpointError, ConfigError
+from xgem.kinds import AutoencoderKind, ByKind, PromptEncoderKind
 from xgem.precision import Precision
-from xgem.prompts.image_encoder import ClipImageEncoderConfig, ConvImageEncoderConfig
-from xgem.prompts.report_encoder import ReportEncoderConfig
 from xgem.prompts.whitening import Whitening
 from xgem.study import Content, Modality
 from xgem.weights import without_weights
@@ -122,12 +124,9 @@ class ModalityParts:
         return vector
 
 
-PromptEncoderConfig = Annotated[
-    ConvImageEncoderConfig | ClipImageEncoderConfig | ReportEncoderConfig,
-    Field(discriminator="kind"),
-]
-AutoencoderConfig = Annotated[ImageVaeConfig | ReportVaeConfig, Field(discriminator="kind")]
-DenoiserConfig = Annotated[ImageUNetConfig | ReportUNetConfig, Field(discriminator="kind")]
+PromptEncoderConfig = Annotated[PromptEncoderKind, ByKind()]
+AutoencoderConfig = Annotated[AutoencoderKind, ByKind()]
+DenoiserConfig = Annotated[UNetConfig, ByKind()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +162,17 @@ class ModelConfig:
     """Of the weights as the networks compute with them; a file may hold them in less, and they are
     widened when they are loaded. Training is in fp32 whatever stands here."""
 
+    @property
+    def components(self) -> list[str]:
+        """Names of all components, in the order in which they are built."""
+        names = ["whitening", *self.prompt_encoders, *self.autoencoders]
+        for parts in self.modalities:
+            name = parts.modality.name
+            names.append(f"{name}_denoiser")
+            names += [f"{name}_environment"] * (parts.environment is not None)
+            names += [f"{name}_coupling"] * (parts.coupling is not None)
+        return names
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         value: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
@@ -197,23 +207,44 @@ class Model(nn.Module):
     ``frontal_coupling`` and so on for each modality.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        only: Collection[str] | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Build with fresh weights, a component at a time.
+
+        Args:
+            config: What to build.
+            only: Components that get memory, besides the whitening; the others have shapes alone
+                (on the meta device). The weights of a component do not depend on this.
+            dtype: Of the parameters; as they are made where None.
+        """
         super().__init__()
         self.config = config
         self.components = nn.ModuleDict({"whitening": Whitening(config.prompt_width)})
+
+        def add(name: str, component: nn.Module) -> None:
+            if only is not None and name not in only:
+                component.to("meta")
+            elif dtype is not None:
+                for parameter in component.parameters():
+                    parameter.data = parameter.data.to(dtype)
+            self.components[name] = component
+
         for name, encoder in config.prompt_encoders.items():
-            self.components[name] = encoder.build()
+            add(name, encoder.build())
         for name, autoencoder in config.autoencoders.items():
-            self.components[name] = autoencoder.build()
+            add(name, autoencoder.build())
         for parts in config.modalities:
             name = parts.modality.name
             denoiser = parts.denoiser.build()
-            self.components[f"{name}_denoiser"] = denoiser
+            add(f"{name}_denoiser", denoiser)
             if parts.environment is not None:
-                environment = parts.environment.build(parts.denoiser)
-                self.components[f"{name}_environment"] = environment
+                add(f"{name}_environment", parts.environment.build(parts.denoiser))
             if parts.coupling is not None:
-                self.components[f"{name}_coupling"] = parts.coupling.build(denoiser)
+                add(f"{name}_coupling", parts.coupling.build(denoiser))
 
     @cached_property
     def parts(self) -> dict[Modality, ModalityParts]:
@@ -266,3 +297,29 @@ def build_model(config: ModelConfig, *, weights: bool = True) -> Model:
         return Model(config)
     with without_weights():
         return Model(config)
+
+
+def build_component(config: ModelConfig, name: str) -> Any:
+    """Build one component of a model with fresh weights.
+
+    Raises:
+        ConfigError: the model has none of that name.
+    """
+    if name == "whitening":
+        return Whitening(config.prompt_width)
+    part = config.prompt_encoders.get(name) or config.autoencoders.get(name)
+    if part is not None:
+        return part.build()
+    for parts in config.modalities:
+        modality, _, kind = name.rpartition("_")
+        if modality != parts.modality.name or name not in config.components:
+            continue
+        if kind == "denoiser":
+            return parts.denoiser.build()
+        if kind == "environment" and parts.environment is not None:
+            return parts.environment.build(parts.denoiser)
+        if kind == "coupling" and parts.coupling is not None:
+            with torch.device("meta"):
+                denoiser = parts.denoiser.build()
+            return parts.coupling.build(denoiser)
+    raise ConfigError(f"no component {name!r}; the model has {', '.join(config.components)}")

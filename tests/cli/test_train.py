@@ -11,15 +11,40 @@ def test_the_options_reach_the_run(xgem, monkeypatch) -> None:
     seen = []
 
     def train(recipe, out, **options):
-        seen.append((recipe, out, options["data"], options["stage"]))
+        seen.append((recipe, out, options["data"], options["stage"], options["init"]))
+        options["say"]("image_vae: taken")
         return out / "model"
 
     monkeypatch.setattr(runs, "train", train)
     ended = xgem("train", "micro", "--data", "store", "--stage", "joint", "--out", "run", "--json")
-    assert seen == [(recipe_named("micro"), Path("run"), Path("store"), "joint")]
+    assert seen == [(recipe_named("micro"), Path("run"), Path("store"), "joint", {})]
+    assert ended.err == "image_vae: taken\n"
     assert json.loads(ended.out) == {"run": "run", "out": str(Path("run/model"))}
     xgem("train", "micro")
-    assert seen[-1] == (recipe_named("micro"), Path("xgem-micro"), None, None)
+    assert seen[-1] == (recipe_named("micro"), Path("xgem-micro"), None, None, {})
+
+
+def test_settings_and_known_weights_reach_the_run(xgem, monkeypatch) -> None:
+    seen = []
+
+    def train(recipe, out, **options):
+        seen.append((recipe, options["init"]))
+        return out / "model"
+
+    monkeypatch.setattr(runs, "train", train)
+    steps = "stages.joint.optimization.steps=7"
+    settings = ("--set", "seed=5", "--set", steps)
+    sources = ("--init", "image_vae=some/vae", "--init", "all=bundled")
+    assert xgem("train", "micro", *settings, *sources).code == 0
+    ((recipe, init),) = seen
+    assert (recipe.seed, recipe.stages[-1].optimization.steps) == (5, 7)
+    assert init == {"image_vae": "some/vae", "all": "bundled"}
+
+
+def test_one_of_several_processes_speaks(xgem, monkeypatch) -> None:
+    monkeypatch.setattr(runs, "train", lambda recipe, out, **_: out / "model")
+    monkeypatch.setenv("RANK", "1")
+    assert xgem("train", "micro").out == ""
 
 
 def test_a_stopped_run_says_how_to_go_on(xgem, monkeypatch) -> None:
@@ -32,17 +57,16 @@ def test_a_stopped_run_says_how_to_go_on(xgem, monkeypatch) -> None:
     assert ended.err == "xgem: stopped; go on with: xgem train --resume run\n"
 
 
-def test_a_run_is_resumed_with_its_recipe(xgem, tmp_path, monkeypatch) -> None:
-    (tmp_path / "run.json").write_text('{"recipe": {"name": "micro"}, "data": {"store": null}}')
+def test_a_run_is_resumed_as_it_was_begun(xgem, tmp_path, monkeypatch) -> None:
     seen = []
 
-    def train(recipe, out, **_: object):
-        seen.append((recipe.name, out))
+    def resume(out, progress):
+        seen.append(out)
         return out / "model"
 
-    monkeypatch.setattr(runs, "train", train)
+    monkeypatch.setattr(runs, "resume", resume)
     assert xgem("train", "--resume", tmp_path).code == 0
-    assert seen == [("micro", tmp_path)]
+    assert seen == [tmp_path]
 
 
 @pytest.mark.parametrize(
@@ -54,8 +78,25 @@ def test_a_run_is_resumed_with_its_recipe(xgem, tmp_path, monkeypatch) -> None:
         (("--resume", "nowhere"), "is no training run"),
         (("micro", "--stage", "polish"), "unknown stage 'polish'"),
         (("micro", "--data", "nowhere"), "nowhere"),
+        (("micro", "--set", "held_ot=3"), "did you mean held_out?"),
+        (("micro", "--set", "held_out=x"), "valid integer"),
+        (("micro", "--init", "vae"), "write it as PART=PATH"),
+        (("micro", "--init", "image_vae=a", "--init", "image_vae=b"), "stands twice"),
+        (("--resume", "run", "--set", "seed=1"), "leave all else out"),
     ],
-    ids=["nothing", "recipe", "both", "resume", "stage", "store"],
+    ids=[
+        "nothing",
+        "recipe",
+        "both",
+        "resume",
+        "stage",
+        "store",
+        "typo",
+        "type",
+        "part",
+        "twice",
+        "set",
+    ],
 )
 def test_a_wrong_call_is_refused(xgem, tmp_path, options, said) -> None:
     xgem("train", *options).was_refused(said)

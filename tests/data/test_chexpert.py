@@ -29,6 +29,8 @@ def test_the_truth_of_a_phantom_in_the_words_of_chexpert():
     labels = labels_of_findings([Finding(label="Pacemaker"), Finding(label="Edema")])
     assert (labels["Support Devices"], labels["Edema"], labels["Pneumothorax"]) == (1, 1, 0)
     assert labels["No Finding"] == 0
-    assert math.isnan(labels["Fracture"])
+    assert math.isnan(labels["Pleural Other"])
     # CheXpert: devices alone leave a study without finding.
     assert labels_of_findings([Finding(label="Pacemaker")])["No Finding"] == 1
+    # What CheXpert has no label for is none of its findings.
+    assert labels_of_findings([Finding(label="Hyperinflation")])["No Finding"] == 1

@@ -37,7 +37,10 @@ def said(report: str) -> dict[str, Assertion]:
         ("Heart size is at the upper limits of normal.", {"Cardiomegaly": ABSENT}),
         ("Heart size upper limits of normal to mildly enlarged.", {"Cardiomegaly": PRESENT}),
         ("Cardiomediastinal silhouette within normal limits.", {"Cardiomegaly": ABSENT}),
-        ("Heart and mediastinum are of normal size and contour.", {"Cardiomegaly": ABSENT}),
+        (
+            "Heart and mediastinum are of normal size and contour.",
+            {"Cardiomegaly": ABSENT, "Enlarged Cardiomediastinum": ABSENT},
+        ),
         ("The cardiac and hilar contours are normal.", {"Cardiomegaly": ABSENT}),
         ("There is fluid in the right major fissure.", {"Pleural Effusion": PRESENT}),
         ("Small pericardial effusion.", {}),
@@ -53,6 +56,20 @@ def said(report: str) -> dict[str, Assertion]:
         ("Defibrillator pads overlie the chest.", {}),
         ("Right IJ central venous catheter tip in the SVC.", {"Central Line": PRESENT}),
         ("Port-A-Cath over the right chest.", {"Central Line": PRESENT}),
+        (
+            "Blunting on the left, consistent with fluid. Heart size is increased.",
+            {"Cardiomegaly": PRESENT},
+        ),
+        ("Bibasilar subsegmental atelectasis.", {"Atelectasis": PRESENT}),
+        ("Volume loss in the right upper lobe.", {"Atelectasis": PRESENT}),
+        ("No focal collapse.", {"Atelectasis": ABSENT}),
+        ("The superior mediastinum is widened.", {"Enlarged Cardiomediastinum": PRESENT}),
+        ("The mediastinum is not widened.", {"Enlarged Cardiomediastinum": ABSENT}),
+        ("Old healed left rib fractures.", {"Fracture": PRESENT}),
+        ("The osseous structures are intact.", {"Fracture": ABSENT}),
+        ("Flattened diaphragms suggest emphysema.", {"Hyperinflation": PRESENT}),
+        ("The lungs are hyperexpanded.", {"Hyperinflation": PRESENT}),
+        ("Lung volumes are normal.", {"Hyperinflation": ABSENT}),
         ("Portable chest radiograph. A nasogastric tube ends in the stomach.", {}),
         # denial and its reach
         ("No effusion or pneumothorax.", {"Pleural Effusion": ABSENT, "Pneumothorax": ABSENT}),
@@ -81,7 +98,12 @@ def said(report: str) -> dict[str, Assertion]:
         ),
         (
             "The lungs are clear except for a small nodule in the right apex.",
-            {"Consolidation": ABSENT, "Edema": ABSENT, "Lung Lesion": PRESENT},
+            {
+                "Consolidation": ABSENT,
+                "Edema": ABSENT,
+                "Lung Lesion": PRESENT,
+                "Atelectasis": ABSENT,
+            },
         ),
         ("No acute disease, stable cardiomegaly.", {"Cardiomegaly": PRESENT}),
         ("No significant change in the left effusion.", {"Pleural Effusion": PRESENT}),
@@ -91,7 +113,10 @@ def said(report: str) -> dict[str, Assertion]:
         ("Possible small left pleural effusion.", {"Pleural Effusion": UNCERTAIN}),
         ("Pneumonia cannot be excluded.", {"Consolidation": UNCERTAIN}),
         ("Cannot exclude a small pneumothorax.", {"Pneumothorax": UNCERTAIN}),
-        ("Opacity may represent atelectasis or pneumonia.", {"Consolidation": UNCERTAIN}),
+        (
+            "Opacity may represent atelectasis or pneumonia.",
+            {"Consolidation": UNCERTAIN, "Atelectasis": UNCERTAIN},
+        ),
         ("Edema versus infiltrate.", {"Edema": UNCERTAIN, "Consolidation": UNCERTAIN}),
         ("? nodule in the left apex.", {"Lung Lesion": UNCERTAIN}),
         ("No findings suspicious for pneumonia.", {"Consolidation": ABSENT}),
@@ -105,7 +130,10 @@ def said(report: str) -> dict[str, Assertion]:
         ("If there is concern for pneumothorax, repeat in expiration.", {}),
         ("CT is recommended to exclude an underlying mass.", {}),
         ("History of congestive heart failure.", {}),
-        ("INDICATION: Rule out pneumonia.\nFINDINGS: Lungs are hyperinflated.", {}),
+        (
+            "INDICATION: Rule out pneumonia.\nFINDINGS: Lungs are hyperinflated.",
+            {"Hyperinflation": PRESENT},
+        ),
     ],
 )
 def test_a_sentence_is_read_as_a_radiologist_reads_it(report, expected):
@@ -116,6 +144,12 @@ def test_a_sentence_is_read_as_a_radiologist_reads_it(report, expected):
     ("report", "sides"),
     [
         ("Small left pleural effusion.", {"Pleural Effusion": "left"}),
+        (
+            "Blunting of the left costophrenic angle, consistent with an effusion.",
+            {"Pleural Effusion": "left"},
+        ),
+        ("Opacity in the right lower lobe, likely atelectasis.", {"Atelectasis": "right"}),
+        ("A left cardiac pacemaker.", {"Pacemaker": "left"}),
         ("Pleural effusion on the right.", {"Pleural Effusion": "right"}),
         ("Left-sided pacemaker with leads in the right atrium.", {"Pacemaker": "left"}),
         ("Pacemaker with leads in the right atrium and right ventricle.", {"Pacemaker": None}),
@@ -176,7 +210,7 @@ def test_it_reads_the_reports_of_phantoms():
         right.update(truth.keys() & found.keys())
         wrong.update(truth.keys() ^ found.keys())
         for label in truth.keys() & found.keys():
-            if truth[label] is not None:
+            if truth[label] is not None and label != "Edema":  # of which no side is said
                 sided[truth[label] == found[label]] += 1
     for label in LABELS:
         assert 2 * right[label] / (2 * right[label] + wrong[label]) > 0.98, label

@@ -10,7 +10,7 @@ import pytest
 from xgem.data.store import Store
 from xgem.data.store_schema import encode_png
 from xgem.errors import StoreError
-from xgem.study import FRONTAL, LATERAL, REPORT
+from xgem.study import FRONTAL, LATERAL, REPORT, Modality
 
 
 def test_studies_come_back_as_they_were(small_store, study_of) -> None:
@@ -91,3 +91,11 @@ def test_the_hash_names_the_contents(small_store, tmp_path) -> None:
     shutil.copytree(small_store.folder, tmp_path / "copy")
     assert Store(tmp_path / "copy").hash == small_store.hash
     assert len(small_store.hash) == 16
+
+
+def test_presence_and_names_are_told_without_decoding(small_store, monkeypatch) -> None:
+    monkeypatch.setattr("xgem.data.store.study_of_row", None)
+    assert small_store.ids == [f"s{seed}" for seed in range(7)]
+    assert small_store.holds(FRONTAL).all()
+    assert small_store.holds(LATERAL).tolist() == [seed % 3 != 0 for seed in range(7)]
+    assert not small_store.holds(Modality("E", "ecg")).any()

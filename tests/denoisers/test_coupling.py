@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from xgem.denoisers.coupling import CouplingConfig, CouplingMode, tokens_for
+from xgem.denoisers.coupling import CouplingConfig, CouplingMode, estimates, tokens_for
 from xgem.denoisers.image_unet import ImageUNetConfig
 from xgem.study import FRONTAL, LATERAL, REPORT
 
@@ -59,3 +59,44 @@ def test_the_published_couplings_have_the_published_parameters() -> None:
     with torch.device("meta"):
         coupling = CouplingConfig().build(ImageUNetConfig().build())
     assert sum(p.numel() for p in coupling.parameters()) == 243_947_200
+
+
+def as_prompt() -> nn.Module:
+    return CouplingConfig(layer="prompt", width=9, prompt_length=4.0).build(UNET.build())
+
+
+def told(certainty: float) -> torch.Tensor:
+    """A unit vector that guesses the first axis of eight, with this certainty."""
+    vector = torch.zeros(1, 1, 9)
+    vector[..., 0], vector[..., -1] = certainty**0.5, (1 - certainty) ** 0.5
+    return vector
+
+
+@pytest.mark.parametrize("certainty", [0.1, 0.5, 1.0])
+def test_a_guess_is_a_prompt_of_full_length_and_how_certain_it_is(certainty: float) -> None:
+    vectors, found = estimates(told(certainty), 4.0)
+    torch.testing.assert_close(vectors[0, 0], 4 * torch.eye(8)[0])
+    assert found.item() == pytest.approx(certainty)
+
+
+@pytest.mark.parametrize(
+    ("heard", "certainty", "share"),
+    [(0.0, 0.0, 0.0), (0.0, 0.25, 0.25), (0.0, 1.0, 1.0), (1.0, 1.0, 0.5), (2.0, 0.5, 0.2)],
+)
+def test_a_certain_guess_counts_as_one_more_prompt_and_an_uncertain_one_as_less(
+    heard: float, certainty: float, share: float
+) -> None:
+    prompt = torch.ones(1, 1, 8)
+    mixed = as_prompt().context(prompt, torch.tensor([heard]), told(certainty))
+    expected = (1 - share) * prompt + share * 4 * torch.eye(8)[0]
+    torch.testing.assert_close(mixed, expected)
+
+
+def test_layers_that_listen_leave_the_context_alone(pair) -> None:
+    prompt = torch.randn(2, 1, 8)
+    assert pair[1].context(prompt, torch.ones(2), torch.randn(2, 1, 6)) is prompt
+
+
+def test_a_guess_changes_no_features() -> None:
+    features = torch.randn(1, 16, 4, 4)
+    assert as_prompt().bind(told(1.0))("down_0", features) is features

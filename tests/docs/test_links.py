@@ -13,8 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 COMMANDS = {
     " ".join(filter(None, (group, command.name or command.callback.__name__))): command.callback
-    for group, one in [("", app), *((g.name, g.typer_instance) for g in app.registered_groups)]
-    for command in one.registered_commands
+    for group, typer_app in [
+        ("", app),
+        *((g.name, g.typer_instance) for g in app.registered_groups),
+    ]
+    for command in typer_app.registered_commands
 }
 EQUATIONS = re.findall(r"`(xgem\.[\w.]+)`", (ROOT / "docs" / "equations.md").read_text())
 TARGETS = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
@@ -34,10 +37,9 @@ def test_every_command_and_option_is_documented(command: str) -> None:
     (section,) = re.findall(
         rf"^## `xgem {command}`\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE
     )
-    hints = COMMANDS[command].__annotations__
     options = [
         _declared(hint.__metadata__[0]) or f"--{name.replace('_', '-')}"
-        for name, hint in hints.items()
+        for name, hint in COMMANDS[command].__annotations__.items()
         if name not in ("return", "as_json") and "OptionInfo" in repr(hint)
     ]
     assert [option for option in options if f"`{option}" not in section] == []

@@ -24,8 +24,8 @@ def test_a_bilateral_finding_is_on_both_sides(side, on_left, on_right):
 
 
 def test_no_studies_have_no_findings_but_a_column_each():
-    assert presence([], ANY_SIDE).shape == (0, 8)
-    assert presence([()], BY_SIDE).shape == (1, 14)
+    assert presence([], ANY_SIDE).shape == (0, 12)
+    assert presence([()], BY_SIDE).shape == (1, 20)
 
 
 def test_auroc_is_the_share_of_pairs_in_the_right_order():

@@ -9,9 +9,14 @@ from xgem.data.store import Store
 from xgem.errors import StoreError
 from xgem.evaluation.findings import auroc, presence
 from xgem.evaluation.judge_training import OPTIMIZATION, targets_of, train_judge, varied
+from xgem.share import ALONE, Share
 from xgem.study import FRONTAL, LATERAL
 
 BRIEF = replace(OPTIMIZATION, steps=110, batch_size=16, learning_rate=3e-3, save_every=110)
+
+
+def seeded() -> Share:
+    return ALONE.share(8, torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("modality", [FRONTAL, LATERAL])
@@ -59,17 +64,15 @@ def test_a_store_must_hold_more_than_is_held_out(spots):
 def test_varied_images_are_moved_by_few_pixels():
     image = torch.zeros(8, 1, 32, 32)
     image[:, :, 16, 16] = 1
-    changed = varied(image, torch.Generator().manual_seed(0))
+    changed = varied(image, seeded())
     places = [divmod(int(one.argmax()), 32) for one in changed[:, 0]]
     assert len(set(places)) > 1
     assert all(abs(y - 16) <= 4 and abs(x - 16) <= 4 for y, x in places)
 
 
 def test_varied_images_are_exposed_anew_by_a_little():
-    changed = varied(torch.full((8, 1, 32, 32), 0.5), torch.Generator().manual_seed(0))
+    changed = varied(torch.full((8, 1, 32, 32), 0.5), seeded())
     levels = changed.mean((1, 2, 3))
     assert levels.std() > 0
     assert (levels - 0.5).abs().max() <= 0.1
-    assert torch.equal(
-        changed, varied(torch.full((8, 1, 32, 32), 0.5), torch.Generator().manual_seed(0))
-    )
+    assert torch.equal(changed, varied(torch.full((8, 1, 32, 32), 0.5), seeded()))

@@ -5,6 +5,7 @@ import torch
 
 from xgem.latents.image_vae import ImageVaeConfig, cosine_basis
 from xgem.model import ModelConfig
+from xgem.share import ALONE
 
 
 def images(count: int) -> list[np.ndarray]:
@@ -16,11 +17,11 @@ def test_it_learns_to_reconstruct(small_config: ModelConfig) -> None:
     torch.manual_seed(0)
     vae = small_config.autoencoders["image_vae"].build()
     batch = vae.collate(images(4))
-    rng = torch.Generator().manual_seed(0)
+    share = ALONE.share(4, torch.Generator().manual_seed(0))
     optimizer = torch.optim.Adam(vae.parameters(), lr=3e-3)
     losses = []
     for _ in range(60):
-        loss = torch.stack(list(vae.loss(batch, 0.5, rng).values())).sum()
+        loss = torch.stack(list(vae.loss(batch, 0.5, share).values())).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -5,8 +5,13 @@ import torch
 
 from xgem.errors import ConfigError
 from xgem.model import ModelConfig
+from xgem.share import ALONE, Share
 
 REPORTS = ["No left effusion.", "large nodule", "Normal heart, edema."]
+
+
+def seeded() -> Share:
+    return ALONE.share(len(REPORTS), torch.Generator().manual_seed(0))
 
 
 @pytest.fixture
@@ -21,10 +26,10 @@ def learned(small_config: ModelConfig):
     torch.manual_seed(0)
     vae = replace(small_config.autoencoders["report_vae"], word_dropout=0.4).build()
     batch = vae.collate(REPORTS)
-    rng = torch.Generator().manual_seed(0)
+    share = ALONE.share(3, torch.Generator().manual_seed(0))
     optimizer = torch.optim.Adam(vae.parameters(), lr=5e-3)
     for _ in range(250):
-        loss = torch.stack(list(vae.loss(batch, 0.0, rng).values())).sum()
+        loss = torch.stack(list(vae.loss(batch, 0.0, share).values())).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -77,7 +82,7 @@ def test_free_bits_cost_their_floor_and_teach_nothing(small_config: ModelConfig)
         small_config.autoencoders["report_vae"], free_bits=50.0, kl_start=0.0, kl_weight=2.0
     )
     vae = config.build()
-    kl = vae.loss(vae.collate(REPORTS), 1.0, torch.Generator().manual_seed(0))["kl"]
+    kl = vae.loss(vae.collate(REPORTS), 1.0, seeded())["kl"]
     assert kl.item() == pytest.approx(2.0 * 50.0 * config.latent)
     assert (
         not kl.requires_grad
@@ -87,9 +92,7 @@ def test_free_bits_cost_their_floor_and_teach_nothing(small_config: ModelConfig)
 
 def test_the_kl_term_is_annealed(vae) -> None:
     batch = vae.collate(REPORTS)
-    kl = [
-        vae.loss(batch, p, torch.Generator().manual_seed(0))["kl"].item() for p in (0.0, 0.5, 1.0)
-    ]
+    kl = [vae.loss(batch, p, seeded())["kl"].item() for p in (0.0, 0.5, 1.0)]
     assert kl[0] == 0 < kl[1] < kl[2]
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from xgem.denoisers.coupling import CouplingMode
 from xgem.errors import ConfigError
-from xgem.latents.report_vae import ReportVaeConfig
 from xgem.model import ModelConfig
 from xgem.official.configuration import read_settings, released_model
 from xgem.study import FRONTAL, LATERAL, REPORT
@@ -44,8 +43,9 @@ def test_quirks_are_on_for_the_release_and_off_elsewhere(settings: Callable[...,
     assert ours.coupling_mode is CouplingMode.CROSS
     assert not ours.prompt_encoders["image_prompt"].eight_bit
     assert ours.sampling.spacing == "trailing"
-    assert ReportVaeConfig().writing == "likely"
-    assert not ReportVaeConfig().top_p_cut
+    report = ours.autoencoders["report_vae"]
+    assert (report.first_position, report.writing, report.top_p_cut) == (0, "likely", False)
+    assert report.keep_end
 
 
 def test_shapes_follow_the_settings(settings: Callable[..., Any]) -> None:

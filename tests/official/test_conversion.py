@@ -134,6 +134,12 @@ def test_an_interrupted_import_goes_on(
         load_component(tmp_path / "model", manifest, name)
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"key": 1', '{"components": {}}'])
+def test_a_damaged_record_of_an_import_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "import.json").write_text(content)
+    assert conversion._recorded(tmp_path / "import.json", "key") is None
+
+
 def test_after_a_change_of_precision_it_begins_anew(
     importing: Convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,9 @@ def test_it_is_the_shape_of_the_recipe_with_the_quirks_of_the_release() -> None:
         },
         autoencoders={
             **ours.autoencoders,
-            "report_vae": ReportVaeConfig(writing="drawn", top_p_cut=True, keep_end=False),
+            "report_vae": ReportVaeConfig(
+                first_position=1, writing="drawn", top_p_cut=True, keep_end=False
+            ),
         },
         modalities=tuple(
             replace(parts, denoiser=replace(parts.denoiser, skip_aliasing=True))

@@ -3,7 +3,6 @@
 import numpy as np
 
 from xgem.phantoms.anatomy import sample_patient
-from xgem.phantoms.chest import build_chest
 from xgem.phantoms.findings import sample_findings
 
 
@@ -15,28 +14,35 @@ def test_a_patient_follows_from_the_seed() -> None:
 
 
 def test_patients_are_human() -> None:
-    patients = [sample_patient(seed) for seed in range(400)]
-    widths = np.array([p.half_width for p in patients])
-    assert 105 < widths.min() < widths.max() < 160
-    assert widths.std() > 4
-    right_lower = np.mean([p.dome_right < p.dome_left for p in patients])
-    assert right_lower > 0.95  # the right hemidiaphragm stands higher
-    assert 0.4 < np.mean([p.female for p in patients]) < 0.6
+    patients = [sample_patient(seed) for seed in range(600)]
+    for name, low, high, spread in (
+        ("width", 0.92, 1.32, 0.03),
+        ("depth", 0.85, 1.4, 0.03),
+        ("height", 0.85, 1.22, 0.03),
+        ("heart", 0.45, 0.95, 0.04),
+        ("age", 18, 92, 12),
+        ("inspiration", -25, 75, 8),
+        ("air", 0.7, 0.85, 0.01),
+    ):
+        values = np.array([getattr(patient, name) for patient in patients])
+        assert low < values.min() < values.max() < high, name
+        assert values.std() > spread, name
+    assert 0.4 < np.mean([p.female for p in patients]) < 0.56
+    assert 0.4 < np.mean([p.mirrored for p in patients]) < 0.6
 
 
-def test_the_diaphragm_falls_to_the_side_and_to_the_back() -> None:
-    patient = sample_patient(2)
-    dome = patient.diaphragm(np.array(-0.42 * patient.half_width), np.array(-20.0))
-    side = patient.diaphragm(np.array(-0.98 * patient.half_width), np.array(-20.0))
-    back = patient.diaphragm(np.array(-0.42 * patient.half_width), np.array(70.0))
-    assert side > dome + 25
-    assert back > dome + 25
+def test_sizes_go_with_sex_age_and_habitus() -> None:
+    patients = [sample_patient(seed) for seed in range(600)]
 
+    def correlation(first: str, second: str) -> float:
+        values = [[float(getattr(p, name)) for p in patients] for name in (first, second)]
+        return float(np.corrcoef(values)[0, 1])
 
-def test_both_lungs_hold_a_human_amount_of_gas() -> None:
-    for seed in range(6):
-        chest = build_chest(sample_patient(seed), 1.0)
-        liters = chest.gas.sum() * 3.2**3 / 1e6
-        assert 2.5 < liters < 8
-        left, right = (chest.gas[:, :, chest.x * sign > 0].sum() for sign in (1, -1))
-        assert 0.75 < left / right < 1.1
+    assert correlation("female", "width") < -0.3
+    assert correlation("age", "kyphosis") > 0.3
+    assert correlation("age", "bone") < -0.2
+    assert correlation("heft", "inspiration") < -0.2
+    assert correlation("heft", "wall") > 0.6
+    men, women = ([p.breast for p in patients if p.female == sex] for sex in (False, True))
+    assert np.median(men) < 5 < np.percentile(women, 10) + 15
+    assert np.median(women) > 20

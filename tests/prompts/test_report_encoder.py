@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -18,6 +20,36 @@ def test_word_order_matters(small_config: ModelConfig) -> None:
     encoder = small_config.prompt_encoders["report_prompt"].build().eval()
     a, b = encoder(encoder.collate(["left heart right nodule", "right heart left nodule"]))
     assert (a - b).norm() > 1e-4
+
+
+def test_a_report_is_read_to_its_end(small_config: ModelConfig) -> None:
+    """The last word counts as the first does, whatever ids the words have."""
+    encoder = small_config.prompt_encoders["report_prompt"].build().eval()
+    ids = encoder.collate(["No effusion. Normal heart, large nodule"])
+    assert ids.argmax() < ids.shape[1] - 2  # or else this could not fail
+    changed = ids.clone()
+    changed[0, -2] = changed[0, 1]
+    assert (encoder(ids) - encoder(changed)).norm() > 1e-3
+
+
+def test_the_vector_is_that_of_the_state_at_the_end(small_config: ModelConfig) -> None:
+    encoder = small_config.prompt_encoders["report_prompt"].build().eval()
+    ids = encoder.collate(["No effusion.", "Normal heart, large nodule, edema."])
+    for row, vector in zip(ids, encoder(ids), strict=True):
+        end = row.tolist().index(encoder.tokens.eos)
+        states = encoder.tower.text_model(input_ids=row[None, : end + 1]).last_hidden_state
+        expected = encoder.tower.text_projection(states[0, -1])
+        torch.testing.assert_close(vector, expected / expected.norm())
+
+
+def test_released_pooling_is_that_of_transformers_first_configuration(
+    small_config: ModelConfig,
+) -> None:
+    config = replace(small_config.prompt_encoders["report_prompt"], pooled="highest_token")
+    encoder = config.build().eval()
+    ids = encoder.collate(["Normal heart, large nodule, edema."])
+    expected = encoder.tower(input_ids=ids).text_embeds  # EOS is 2 here
+    torch.testing.assert_close(encoder(ids), expected / expected.norm())
 
 
 def test_a_report_that_is_too_long_is_cut(small_config: ModelConfig) -> None:

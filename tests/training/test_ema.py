@@ -33,3 +33,21 @@ def test_the_average_can_be_stored_and_put_in_place() -> None:
     again.load_state(stored)
     again.copy_to(module)
     torch.testing.assert_close(module.weight.detach(), stored["weight"])
+
+
+def test_weights_and_average_change_places_and_back() -> None:
+    module = nn.Linear(2, 2)
+    ema = Ema(module, 0.9)
+    nn.init.ones_(module.weight)
+    average = ema.average["weight"].clone()
+    ema.swap(module)
+    assert torch.equal(module.weight.detach(), average)
+    assert torch.equal(ema.average["weight"], torch.ones(2, 2))
+    ema.swap(module)
+    assert torch.equal(module.weight.detach(), torch.ones(2, 2))
+
+
+def test_what_is_not_trained_is_not_averaged() -> None:
+    module = nn.Linear(2, 2)
+    module.bias.requires_grad_(False)
+    assert set(Ema(module, 0.9).average) == {"weight"}

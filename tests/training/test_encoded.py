@@ -1,29 +1,28 @@
-from contextlib import nullcontext
-from pathlib import Path
-
+import pytest
 import torch
 
 from xgem.model import Model
 from xgem.sampling.context import PromptReader
 from xgem.study import CHEST
-from xgem.training.encoded import encode_studies, encoding_key
+from xgem.training.encoded import Encoded, live
 from xgem.training.studies import Studies
 
 
-def encode(model: Model, studies: Studies, folder: Path):
-    return encode_studies(model, studies, folder / "e.safetensors", "data", nullcontext)
+@pytest.fixture
+def encoded(small_model: Model, gappy_studies: Studies) -> Encoded:
+    return live(small_model, gappy_studies, "fp32")
 
 
 @torch.no_grad()
 def test_rows_are_what_the_encoders_say_of_each_study(
-    small_model: Model, gappy_studies: Studies, tmp_path: Path
+    small_model: Model, gappy_studies: Studies, encoded: Encoded
 ) -> None:
-    encoded = encode(small_model, gappy_studies, tmp_path)
+    everything = list(range(len(gappy_studies)))
     assert len(encoded) == len(gappy_studies)
     reader = PromptReader(small_model)
     for modality in CHEST:
-        held = encoded.present[modality].nonzero()[:, 0].tolist()
-        assert held == gappy_studies.present(modality, range(len(gappy_studies)))
+        held = encoded.holders([modality])
+        assert held == gappy_studies.present(modality, everything)
         contents = gappy_studies.contents(modality, held[-1:])
         expected = reader.encode(modality, contents)
         torch.testing.assert_close(encoded.prompts[modality][held[-1:]], expected)
@@ -33,26 +32,14 @@ def test_rows_are_what_the_encoders_say_of_each_study(
             encoded.latents[modality][held[-1:]].float(), latent, atol=2e-3, rtol=2e-3
         )
         torch.testing.assert_close(encoded.empty[modality], reader.empty(modality)[0])
-        assert not encoded.prompts[modality][~encoded.present[modality]].any()
+        missing = [study for study in everything if study not in held]
+        assert not encoded.prompts[modality][missing].any()
+        assert not encoded.latents[modality][missing].any()
 
 
-def test_encodings_are_read_again_until_a_weight_changes(
-    small_model: Model, gappy_studies: Studies, tmp_path: Path
+def test_studies_are_found_by_all_that_they_hold_and_named(
+    gappy_studies: Studies, encoded: Encoded
 ) -> None:
-    first = encode(small_model, gappy_studies, tmp_path)
-    written = (tmp_path / "e.safetensors").stat().st_mtime_ns
-    again = encode(small_model, gappy_studies, tmp_path)
-    assert (tmp_path / "e.safetensors").stat().st_mtime_ns == written
-    for modality in CHEST:
-        assert torch.equal(first.prompts[modality], again.prompts[modality])
-    with torch.no_grad():
-        small_model.whitening.mean.add_(1)
-    changed = encode(small_model, gappy_studies, tmp_path)
-    assert not torch.equal(first.prompts[CHEST[0]], changed.prompts[CHEST[0]])
-
-
-def test_denoisers_do_not_name_the_encodings_but_data_do(small_model: Model) -> None:
-    key = encoding_key(small_model, "a")
-    with torch.no_grad():
-        small_model.parts[CHEST[0]].denoiser.last.bias.add_(1)
-    assert encoding_key(small_model, "a") == key != encoding_key(small_model, "b")
+    whole = [i for i in range(len(gappy_studies)) if len(gappy_studies[i].contents) == 3]
+    assert encoded.holders(CHEST) == whole
+    assert encoded.names(whole[:2]) == ["phantom-0", "phantom-1"]

@@ -3,15 +3,16 @@ from pathlib import Path
 
 import pytest
 
-from xgem.checkpoint import read_manifest
+from xgem.checkpoint import read_manifest, write_checkpoint
 from xgem.data.store import Store
 from xgem.data.store_writer import write_store
-from xgem.model import Model, ModelConfig
+from xgem.model import ModelConfig
 from xgem.phantoms import simulate
 from xgem.training.export import card, export
 from xgem.training.recipe import Recipe
 from xgem.training.shared_space import SharedSpaceConfig
 from xgem.training.stage import Optimization
+from xgem.training.weights import RunWeights
 
 
 def small_phantom(seed: int):
@@ -33,12 +34,13 @@ def recipe(small_config: ModelConfig) -> Recipe:
 
 
 def test_a_model_says_what_it_is_in_half_precision(
-    small_model: Model, small_config: ModelConfig, recipe: Recipe, store: Store, tmp_path: Path
+    small_config: ModelConfig, recipe: Recipe, store: Store, tmp_path: Path
 ) -> None:
     (tmp_path / "shared_space").mkdir()
     last = {"step": 1, "loss": 2.5}
     (tmp_path / "shared_space" / "metrics.jsonl").write_text(json.dumps(last) + "\n")
-    manifest = read_manifest(export(small_model, recipe, tmp_path, store))
+    weights = RunWeights(tmp_path, small_config, recipe.stages, 0)
+    manifest = read_manifest(export(weights, recipe, store))
     said = manifest.card
     assert said["trained_on"] == "simulated chests"
     assert "not for clinical use" in said["description"]
@@ -47,6 +49,25 @@ def test_a_model_says_what_it_is_in_half_precision(
     assert ModelConfig.from_json(manifest.config) == small_config
     dtypes = {t.dtype for part in manifest.components.values() for t in part.tensors.values()}
     assert "F32" not in dtypes
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (["simulated chests (bundled, 0123)"], "simulated chests"),
+        (["unknown data (org/unet)"], "simulated chests, after unknown data (org/unet)"),
+    ],
+)
+def test_what_a_model_was_begun_with_is_not_forgotten(
+    small_config: ModelConfig, store: Store, tmp_path: Path, before: list[str], said: str
+) -> None:
+    begun = {"begun_with": {"image_vae": {"image_vae": "there"}}, "trained_on": before}
+    write_checkpoint(tmp_path / "init", {}, {}, begun)
+    recipe = Recipe(name="small", model=small_config, held_out=2, stages=())
+    found = card(recipe, tmp_path, store)
+    assert found["trained_on"] == said
+    assert ("demonstration" in found["description"]) == (said == "simulated chests")
+    assert found["begun_with"] == begun["begun_with"]
 
 
 def test_of_a_store_with_splits_only_the_studies_for_training_count(

@@ -12,3 +12,11 @@ def test_contents_stand_in_their_cells() -> None:
     page = picture[64:, :64]
     assert page.max() == 255
     assert page.min() < 100  # ink
+
+
+def test_a_signal_is_drawn_from_left_to_right() -> None:
+    rising = np.asarray(tile([[np.linspace(-1, 1, 30, dtype=np.float32)]], size=64))
+    rows, columns = np.nonzero(rising < 100)
+    assert rows[columns.argmin()] > 50  # low at the left
+    assert rows[columns.argmax()] < 14  # high at the right
+    assert np.asarray(tile([[np.zeros(9, np.float32)]], size=64)).min() == 0  # a flat line

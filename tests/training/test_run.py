@@ -1,52 +1,24 @@
 import json
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
-from xgem.checkpoint import read_manifest
+from xgem.checkpoint import load_component, read_manifest
 from xgem.data.report_tokens import ReportTokens
-from xgem.errors import ConfigError, StoreError
-from xgem.model import ModelConfig
+from xgem.data.store_writer import write_store
+from xgem.errors import CheckpointError, ConfigError, DivergenceError, StoreError
+from xgem.model import ModelConfig, build_component
 from xgem.phantoms import simulate
 from xgem.sampling.pipeline import XGeM
-from xgem.study import CHEST, FRONTAL, LATERAL, REPORT
-from xgem.training.autoencoders import AutoencoderStageConfig
-from xgem.training.denoising import DenoisingConfig
-from xgem.training.joint import JointConfig
-from xgem.training.recipe import PhantomData, Recipe
-from xgem.training.run import read_run, resume, train, with_vocabulary
-from xgem.training.shared_space import SharedSpaceConfig
-from xgem.training.stage import Optimization
-
-FAST = Optimization(steps=2, batch_size=4, learning_rate=1e-3, save_every=1)
-
-
-@pytest.fixture(scope="session")
-def recipe(small_config: ModelConfig) -> Recipe:
-    """All four stages of the small model, two steps each."""
-    return Recipe(
-        name="small",
-        model=small_config,
-        data=PhantomData(studies=12),
-        held_out=4,
-        vocabulary_size=300,
-        stages=(
-            SharedSpaceConfig(optimization=FAST),
-            AutoencoderStageConfig(part="image_vae", optimization=FAST),
-            AutoencoderStageConfig(part="report_vae", optimization=FAST),
-            *(DenoisingConfig(modality=modality, optimization=FAST) for modality in CHEST),
-            JointConfig(optimization=FAST, group=2),
-        ),
-    )
-
-
-@pytest.fixture(scope="session")
-def run(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run."""
-    out = tmp_path_factory.mktemp("run") / "small"
-    assert train(recipe, out) == out / "model"
-    return out
+from xgem.study import FRONTAL, LATERAL, REPORT, Study
+from xgem.training.divergence import replay
+from xgem.training.lora import Lora
+from xgem.training.processes import locked
+from xgem.training.recipe import Recipe
+from xgem.training.run import open_stage, read_run, resume, train, with_vocabulary
 
 
 def losses(run: Path) -> dict[str, list[float]]:
@@ -92,9 +64,9 @@ def test_a_run_in_pieces_takes_the_same_steps(recipe: Recipe, run: Path, tmp_pat
     }
 
 
-def test_a_finished_run_is_not_trained_again(recipe: Recipe, run: Path) -> None:
+def test_a_finished_run_is_not_trained_again(run: Path) -> None:
     before = losses(run)
-    assert resume(run, recipe) == run / "model"
+    assert resume(run) == run / "model"
     assert losses(run) == before
 
 
@@ -128,3 +100,158 @@ def test_all_parts_that_read_or_write_text_get_the_vocabulary(small_config: Mode
     assert config.prompt_encoders["report_prompt"].vocabulary == tokens.json
     assert config.autoencoders["report_vae"].decoder_vocabulary_size == len(tokens)
     assert config.prompt_encoders["image_prompt"] == small_config.prompt_encoders["image_prompt"]
+
+
+def test_a_vocabulary_that_came_with_weights_is_kept(small_config: ModelConfig) -> None:
+    tokens = ReportTokens.learn(["another vocabulary"], 280)
+    config = with_vocabulary(small_config, tokens, {"report_vae.encoder_vocabulary"})
+    theirs, ours = small_config.autoencoders["report_vae"], config.autoencoders["report_vae"]
+    assert ours.encoder_vocabulary == theirs.encoder_vocabulary
+    assert ours.decoder_vocabulary == tokens.json
+
+
+def test_a_recipe_without_a_vocabulary_says_where_one_comes_from(
+    recipe: Recipe, run: Path, tmp_path: Path
+) -> None:
+    parts = recipe.model.prompt_encoders
+    wordless = {**parts, "report_prompt": replace(parts["report_prompt"], vocabulary="")}
+    model = replace(recipe.model, prompt_encoders=wordless)
+    with pytest.raises(ConfigError, match=r"no vocabulary for report_prompt; .*vocabulary_size="):
+        train(
+            replace(recipe, model=model, vocabulary_size=0),
+            tmp_path / "run",
+            data=run / "phantoms",
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_resolved_recipe_is_stored_and_gone_on_with(recipe: Recipe, run: Path) -> None:
+    stored = Recipe.from_json(read_run(run)["recipe"])
+    assert stored.stages == recipe.stages
+    assert stored.model.prompt_encoders["report_prompt"].vocabulary_size == 300
+    assert read_run(run)["init"] == {}
+
+
+def test_a_run_of_the_first_format_is_gone_on_with(run: Path, tmp_path: Path) -> None:
+    """Its record lacks the settings that came later, which have their defaults."""
+    out = tmp_path / "old"
+    shutil.copytree(run, out)
+    shutil.rmtree(out / "joint")
+    shutil.rmtree(out / "model")
+    record = json.loads((out / "run.json").read_text())
+    del record["init"], record["recipe"]["encodings"], record["recipe"]["tensorboard"]
+    for stage in record["recipe"]["stages"]:
+        for name in ("schedule", "accumulate", "states", "sharded", "lora", "keep", "compile"):
+            del stage["optimization"][name]
+        stage.pop("hearing", None)
+    (out / "run.json").write_text(json.dumps(record))
+    assert resume(out) == out / "model"
+    assert losses(out) == losses(run)
+
+
+def test_a_store_that_has_changed_is_refused(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "changed"
+    shutil.copytree(run, out)
+    manifest = json.loads((out / "phantoms" / "store.json").read_text())
+    manifest["shards"][0]["sha256"] = "0" * 64
+    (out / "phantoms" / "store.json").write_text(json.dumps(manifest))
+    with pytest.raises(StoreError, match="has changed since"):
+        resume(out)
+
+
+def test_latents_that_are_made_as_they_are_needed_give_the_same_losses(
+    recipe: Recipe, run: Path, tmp_path: Path
+) -> None:
+    train(replace(recipe, encodings="live"), tmp_path / "live")
+    assert not (tmp_path / "live" / "encoded").exists()
+    for stage, expected in losses(run).items():
+        assert losses(tmp_path / "live")[stage] == pytest.approx(expected, rel=1e-4), stage
+
+
+def test_a_stage_may_begin_with_what_another_run_has_learned(
+    recipe: Recipe, run: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    out = tmp_path / "tuned"
+    assert (
+        train(recipe, out, stage="joint", init={"all": str(run)}, say=said.append) == out / "model"
+    )
+    assert set(losses(out)) == {"joint"}
+    assert any(line.startswith("frontal_denoiser: ") and "new" not in line for line in said)
+    ours, theirs = (read_manifest(folder / "model").components for folder in (out, run))
+    assert ours["report_denoiser"].sha256 == theirs["report_denoiser"].sha256
+    assert read_manifest(out / "model").card["trained_on"] == "simulated chests"
+
+
+def test_a_run_may_be_written_by_one_process_at_a_time(recipe: Recipe, tmp_path: Path) -> None:
+    with locked(tmp_path / "run"), pytest.raises(ConfigError, match="another process"):
+        train(recipe, tmp_path / "run")
+
+
+def test_it_trains_on_less_than_whole_studies(recipe: Recipe, tmp_path: Path) -> None:
+    """A store in which no study holds all, and each mask is there."""
+    masks = [1, 2, 4, 3, 5, 6] * 3
+    kept = {m: bit for bit, m in enumerate((FRONTAL, LATERAL, REPORT))}
+
+    def gappy(key: int) -> Study:
+        study = simulate(key, 32)
+        contents = {m: c for m, c in study.contents.items() if masks[key] >> kept[m] & 1}
+        return replace(study, contents=contents)
+
+    store = write_store(
+        tmp_path / "store",
+        gappy,
+        range(len(masks)),
+        source="phantoms",
+        preprocessing=asdict(recipe.model.preprocessing),
+    )
+    assert train(recipe, tmp_path / "run", data=store.folder) == tmp_path / "run" / "model"
+
+
+def test_a_component_may_learn_by_adapters(recipe: Recipe, tmp_path: Path) -> None:
+    """They are merged in the end, and a run that stopped within goes on with them."""
+    first = recipe.stages[0]
+    lora = replace(first.optimization, lora={"report_prompt": Lora(rank=2)})
+    adapted = replace(recipe, stages=(replace(first, optimization=lora),))
+    train(adapted, tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "again")
+    shutil.rmtree(tmp_path / "again" / "shared_space" / "done")
+    shutil.rmtree(tmp_path / "again" / "shared_space" / "states" / "step-00000002")
+    resume(tmp_path / "again")
+    assert losses(tmp_path / "again") == losses(tmp_path / "whole")
+    folder = tmp_path / "whole" / "shared_space" / "done"
+    tensors = load_component(folder, read_manifest(folder), "report_prompt")
+    expected = build_component(recipe_of(tmp_path / "whole").model, "report_prompt").state_dict()
+    assert tensors.keys() == expected.keys()
+    (state,) = (tmp_path / "whole/shared_space/states/step-00000002/weights").iterdir()
+    names = set(load_file(state))
+    assert any("lora_A" in name for name in names)
+    assert not any(name.endswith("base_layer.weight") for name in names)
+
+
+def recipe_of(run: Path) -> Recipe:
+    return Recipe.from_json(read_run(run)["recipe"])
+
+
+def test_a_step_that_is_not_finite_can_be_taken_again(recipe: Recipe, tmp_path: Path) -> None:
+    first = recipe.stages[0]
+    wild = replace(first.optimization, steps=6, learning_rate=1e20, warmup=0.0, weight_decay=0.0)
+    out = tmp_path / "run"
+    with pytest.raises(DivergenceError, match=r"shared_space: .* is not finite at step"):
+        train(replace(recipe, stages=(replace(first, optimization=wild),)), out)
+    (kept,) = out.glob("shared_space/diverged-*")
+    record = json.loads((kept / "step.json").read_text())
+    assert all(name.startswith("phantom-") for name in record["studies"][0][0])
+    terms = replay(kept, *open_stage(out, "shared_space"))
+    expected = {name: float(value) for name, value in record["terms"][0].items()}
+    assert terms == pytest.approx(expected, nan_ok=True)
+    with pytest.raises(ConfigError, match="no stage 'joint'; it has shared_space"):
+        open_stage(out, "joint")
+
+
+def test_known_weights_that_do_not_fit_leave_nothing_behind(
+    recipe: Recipe, run: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(CheckpointError, match="no weights at"):
+        train(recipe, tmp_path / "new", data=run / "phantoms", init={"all": "/nowhere"})
+    assert not (tmp_path / "new").exists()

@@ -4,7 +4,19 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from xgem.training.shared_space import Temperature, contrastive_loss
+from xgem.model import Model
+from xgem.share import ALONE
+from xgem.study import CHEST, FRONTAL, REPORT
+from xgem.training.shared_space import (
+    SharedSpace,
+    SharedSpaceConfig,
+    Temperature,
+    contrastive_loss,
+)
+from xgem.training.stage import Optimization
+from xgem.training.studies import Studies
+
+CONFIG = SharedSpaceConfig(optimization=Optimization(steps=2, batch_size=20, learning_rate=1e-3))
 
 
 def test_the_loss_is_the_mean_of_both_directions() -> None:
@@ -14,6 +26,14 @@ def test_the_loss_is_the_mean_of_both_directions() -> None:
     columns = [-(scale * (b[i] @ a.T)).log_softmax(-1)[i] for i in range(6)]
     expected = (torch.stack(rows).mean() + torch.stack(columns).mean()) / 2
     torch.testing.assert_close(contrastive_loss(a, b, scale), expected)
+
+
+def test_autocast_leaves_the_logits_their_digits() -> None:
+    a, b = F.normalize(torch.randn(2, 6, 4), dim=-1)
+    scale = torch.tensor(100.0)
+    expected = contrastive_loss(a, b, scale)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(contrastive_loss(a, b, scale), expected)
 
 
 def test_it_is_symmetric_and_least_for_partners() -> None:
@@ -39,3 +59,39 @@ def test_the_temperature_stays_in_range_and_keeps_its_gradient(
     assert scale.item() == pytest.approx(expected, rel=1e-4)
     assert temperature.log_scale.grad is not None
     assert temperature.log_scale.grad.abs() > 0
+
+
+def test_each_pair_is_scored_on_the_studies_that_hold_both(
+    small_model: Model, gappy_studies: Studies
+) -> None:
+    stage = SharedSpace(CONFIG, small_model, gappy_studies, gappy_studies, 0)
+    batch = stage.batch(0, ALONE, torch.Generator())
+    terms = stage.loss(batch, 0.0)
+    assert set(terms) == {"FL", "FT", "LT"}
+    both = [
+        s for s in batch.studies if len(gappy_studies[s].contents.keys() & {FRONTAL, REPORT}) == 2
+    ]
+    vectors = []
+    for modality in (FRONTAL, REPORT):
+        encoder = small_model.parts[modality].prompt_encoder
+        vectors.append(encoder(encoder.collate(gappy_studies.contents(modality, both))))
+    expected = contrastive_loss(*vectors, stage.extra())
+    torch.testing.assert_close(terms["FT"], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mask", range(1, 8))
+def test_a_batch_of_any_mask_can_be_scored(
+    small_model: Model, gappy_studies: Studies, mask: int
+) -> None:
+    places = [
+        i
+        for i in range(len(gappy_studies))
+        if gappy_studies[i].contents.keys() == {m for bit, m in enumerate(CHEST) if mask >> bit & 1}
+    ]
+    assert len(places) >= 2
+    stage = SharedSpace(CONFIG, small_model, gappy_studies, gappy_studies, 0)
+    terms = stage.loss(stage._batch(gappy_studies, places, ALONE, torch.Generator()), 0.0)
+    held = bin(mask).count("1")
+    assert len(terms) == (held * (held - 1) // 2 or 1)
+    torch.stack(list(terms.values())).sum().backward()
+    assert (stage.extra.log_scale.grad != 0) == (held > 1)

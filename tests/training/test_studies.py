@@ -1,10 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from xgem.data.store import Store
+from xgem.data.store_writer import write_store
 from xgem.errors import StoreError
-from xgem.study import FRONTAL, REPORT, Study
+from xgem.study import FRONTAL, REPORT, Modality, Study
 from xgem.training.studies import Studies, training_rows
 
+ECG = Modality("E", "ecg")
 PIXELS = (np.arange(16).reshape(4, 4) / 255).astype(np.float32)
 
 
@@ -32,6 +37,35 @@ def test_contents_are_unchanged_and_read_once() -> None:
         np.testing.assert_array_equal(image, PIXELS)
         assert studies.contents(REPORT, [0, 3]) == ["report 10", "report 13"]
     assert store.reads == 4
+
+
+def test_signals_that_are_no_radiographs_keep_their_values() -> None:
+    signal = np.linspace(-3, 3, 50, dtype=np.float32)
+    studies = Studies([Study(id="e", contents={ECG: signal})], range(1))
+    np.testing.assert_array_equal(studies.contents(ECG, [0])[0], signal)
+
+
+def test_what_does_not_fit_in_memory_is_read_again() -> None:
+    store = Counting()
+    studies = Studies(store, range(10), kept_bytes=40)
+    for _ in range(2):
+        for index in range(4):
+            assert studies[index].id == str(index)
+    assert 4 < store.reads <= 8
+
+
+def test_a_store_tells_presence_and_names_without_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(key: int) -> Study:
+        return Study(id=f"s{key}", contents={REPORT: "t"} | ({FRONTAL: PIXELS} if key % 2 else {}))
+
+    store = write_store(tmp_path / "store", make, range(6), source="test", preprocessing={})
+    studies = Studies(store, range(2, 6))
+    monkeypatch.setattr(Store, "__getitem__", None)
+    assert studies.present(FRONTAL, range(4)) == [1, 3]
+    assert studies.present(ECG, range(4)) == []
+    assert studies.ids([0, 3]) == ["s2", "s5"]
 
 
 def test_the_splits_of_a_store_count_and_its_test_split_is_left_alone() -> None:

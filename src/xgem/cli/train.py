@@ -1,5 +1,6 @@
 """``xgem train``: a recipe in, a model out."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,8 @@ from xgem.errors import ConfigError
 
 def train(
     recipe: Annotated[
-        str | None, typer.Argument(help="micro (minutes), tiny (bundled) or mimic_256.")
+        str | None,
+        typer.Argument(help="micro (minutes), tiny (bundled), mimic_256 or mimic_512."),
     ] = None,
     data: Annotated[
         Path | None,
@@ -22,6 +24,24 @@ def train(
     stage: Annotated[
         str | None,
         typer.Option(help="Only shared_space, autoencoders, denoising or joint; without it, all."),
+    ] = None,
+    init: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PART=PATH",
+            help="Known weights to begin with; may be repeated. PART: image_vae, image_unet, "
+            "prompt_encoders, report_encoder, report_decoder, a component, or all. PATH: a folder "
+            "of diffusers, transformers or xgem, a run, a hub id, or bundled.",
+        ),
+    ] = None,
+    set: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="PATH=VALUE",
+            help="One setting of the recipe, as in stages.joint.optimization.steps=100; may be "
+            "repeated.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run.", show_default="xgem-RECIPE")
@@ -34,33 +54,64 @@ def train(
     """Train a model, stage by stage.
 
     A run that was stopped goes on where it stood: with --resume, or with the same call. The model
-    is in the folder "model" of the run; losses and sample pictures are beside it as it goes.
+    is in the folder "model" of the run; losses and sample pictures are beside it as it goes. Where
+    torchrun starts several of this command, they train together.
     """
     if resume is not None:
-        if recipe or data or stage or out:
+        if recipe or data or stage or out or init or set:
             raise ConfigError("--resume goes on as the run was begun; leave all else out")
         run = resume
     elif recipe is not None:
         run = out or Path(f"xgem-{recipe}")
     else:
-        raise ConfigError("name a recipe (micro, tiny, mimic_256), or a run with --resume RUN")
+        raise ConfigError(
+            "name a recipe (micro, tiny, mimic_256, mimic_512), or a run with --resume RUN"
+        )
     try:
         with progress_bars() as progress:
             progress("preparing", 0, 0)
-            result = _train(recipe, run, data, stage, progress)
+            result = _train(recipe, run, data, stage, init or [], set or [], progress)
     except KeyboardInterrupt:
         typer.echo(f"xgem: stopped; go on with: xgem train --resume {run}", err=True)
         raise typer.Exit(STOPPED) from None
-    print_result(f"Trained {result}", {"run": str(run), "out": str(result)}, as_json)
+    if os.environ.get("RANK", "0") == "0":
+        print_result(f"Trained {result}", {"run": str(run), "out": str(result)}, as_json)
 
 
 def _train(
-    recipe: str | None, run: Path, data: Path | None, stage: str | None, progress: Report
+    recipe: str | None,
+    run: Path,
+    data: Path | None,
+    stage: str | None,
+    init: list[str],
+    settings: list[str],
+    progress: Report,
 ) -> Path:
     from xgem.recipes import recipe_named
     from xgem.training import run as runs
+    from xgem.training.overrides import overridden
 
-    if recipe is not None:
-        return runs.train(recipe_named(recipe), run, data=data, stage=stage, progress=progress)
-    begun = runs.read_run(run)["recipe"]["name"]
-    return runs.resume(run, recipe_named(begun), progress)
+    if recipe is None:
+        return runs.resume(run, progress)
+    return runs.train(
+        overridden(recipe_named(recipe), settings),
+        run,
+        data=data,
+        stage=stage,
+        init=_sources(init),
+        progress=progress,
+        say=lambda line: typer.echo(line, err=True),
+    )
+
+
+def _sources(init: list[str]) -> dict[str, str]:
+    """Read PART=PATH."""
+    sources = {}
+    for entry in init:
+        part, equals, where = entry.partition("=")
+        if not equals or not where:
+            raise ConfigError(f"--init {entry}: write it as PART=PATH")
+        if part in sources:
+            raise ConfigError(f"--init {part} stands twice; give it one source")
+        sources[part] = where
+    return sources

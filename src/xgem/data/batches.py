@@ -1,6 +1,7 @@
 """Studies -> tensors."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -30,17 +31,11 @@ def batch_indices(studies: int, batch_size: int, seed: int, step: int) -> list[i
     ]
 
 
-_EPOCHS: dict[tuple[int, int, int], list[int]] = {}
-
-
+@lru_cache(maxsize=4)
 def _shuffled(studies: int, seed: int, epoch: int) -> list[int]:
     """Return the order of one epoch; only the latest few are kept."""
-    key = (studies, seed, epoch)
-    if key not in _EPOCHS:
-        if len(_EPOCHS) > 3:
-            _EPOCHS.clear()
-        _EPOCHS[key] = np.random.default_rng([seed, epoch]).permutation(studies).tolist()
-    return _EPOCHS[key]
+    order: list[int] = np.random.default_rng([seed, epoch]).permutation(studies).tolist()
+    return order
 
 
 def chunks(studies: int, size: int) -> Iterator[range]:

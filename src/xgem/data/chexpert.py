@@ -70,5 +70,5 @@ def labels_of_findings(findings: Iterable[Finding]) -> dict[str, float]:
     found = {finding.label for finding in findings}
     labels = {label: float(label in found) for label in _SIMULATED}
     labels["Support Devices"] = float(not found.isdisjoint(_DEVICES))
-    labels["No Finding"] = float(found <= set(_DEVICES))
+    labels["No Finding"] = float(found.isdisjoint(_SIMULATED))
     return complete(labels)

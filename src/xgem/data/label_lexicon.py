@@ -43,6 +43,8 @@ NAMES: dict[str, tuple[str, ...]] = {
         r"(?! hil| aort| pulm| azyg| lymph| node)",
         rf"{_HEART} (?:\w+ )?(?:is|appears|remains) {WORDS.format(2)}(?P<here>large|big)",
         r"normal to (?:\w+ )?(?P<here>enlarged)",
+        rf"{_HEART} (?:size|shadow|silhouette|contour) {WORDS.format(4)}"
+        r"(?P<here>increased|enlargement)",
         r"(?P<here>increased) (?:in )?(?:heart|cardiac) size",
         r"cardiothoracic ratio (?:is |of )?(?P<here>increased|enlarged|greater than)",
     ),
@@ -107,6 +109,32 @@ NAMES: dict[str, tuple[str, ...]] = {
         r"|pulmonary arter(?:y|ial)) (?:\w+ ){0,3}(?:lines?|catheters?|sheaths?|cordis|introducer)",
         r"dual[- ]lumen catheters?",
         r"(?:line|catheter|tips?) (?:[\w-]+ ){0,7}(?:svc|vena cava|cav(?:o-?|al )\s?atrial)",
+        r"central (?:\w+ )?catheters?",
+    ),
+    "Atelectasis": (
+        r"atelecta(?:sis|ses|tic)",
+        r"(?<!vertebral )(?<!compression )(?<!body )collapse[ds]?(?! of the vert)",
+        r"(?:loss of (?:\w+ )?volume|volume loss)",
+    ),
+    "Enlarged Cardiomediastinum": (
+        r"mediast\w+ (?:\w+ ){0,2}?"
+        r"(?P<here>wid(?:e|ened|ening)|enlarge(?:d|ment)|prominen(?:t|ce))",
+        rf"(?:wid(?:e|ened|ening)|enlarge(?:d|ment)) {WORDS.format(3)}(?:cardio-?)?mediast\w+",
+        rf"mediast\w+ {WORDS.format(5)}(?P<here>widen(?:ed|ing)|enlarged)",
+    ),
+    "Fracture": (
+        r"fractur(?:es?|ed)",
+        r"broken ribs?",
+        r"rib deformit(?:y|ies)",
+    ),
+    "Hyperinflation": (
+        r"(?:hyper|over)-?\s?(?:inflat|expan|aerat|distend|lucen)\w*",
+        r"emphysema(?:tous)?",
+        r"copd|chronic obstructive (?:\w+ ){0,2}disease",
+        r"flatten(?:ed|ing) (?:of )?(?:[\w'/-]+ ){0,3}?(?:hemi-?)?diaphragms?",
+        r"(?:hemi-?)?diaphragms? (?:\w+ ){0,3}?flatten(?:ed|ing)",
+        r"air[- ]trapping",
+        r"(?P<here>large|increased|high) (?:lung|pulmonary) volumes?",
     ),
 }
 """Each stands at whole words; ``here`` marks the word that a negation would stand before."""
@@ -149,6 +177,23 @@ NORMALS: dict[str, tuple[str, ...]] = {
     "Lung Lesion": (*CLEAR_LUNGS, *NORMAL_CHEST),
     "Pacemaker": (r"no (?:[\w'/-]+,? ){0,4}?devices?",),
     "Central Line": (r"no (?:[\w'/-]+,? ){0,4}?(?:lines?|catheters?)",),
+    "Atelectasis": (*CLEAR_LUNGS, *NORMAL_CHEST),
+    "Enlarged Cardiomediastinum": (
+        r"mediast\w+ (?:(?!enlarged|widened|not |abnormal)[\w'/-]+,? ){0,8}?"
+        r"(?:normal|unremarkable)",
+        r"(?:normal|unremarkable) (?:in )?(?:[\w'/-]+,? ){0,4}?(?:cardio-?)?mediast\w+",
+        *NORMAL_CHEST,
+    ),
+    "Fracture": (
+        r"(?:bon(?:es|y)|osseous|ribs|skelet\w+) (?:(?!not)[\w'/-]+ ){0,5}?"
+        r"(?:intact|normal|unremarkable)",
+        *NORMAL_CHEST,
+    ),
+    "Hyperinflation": (
+        r"(?:lung|pulmonary) volumes? (?:(?!high|large)[\w'/-]+ ){0,3}?(?:normal|limits)",
+        r"normal lung volumes?",
+        *NORMAL_CHEST,
+    ),
 }
 """Statements that deny the finding without naming it."""
 

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 
 from xgem.data.label_lexicon import Mention
 
-SIDELESS = frozenset({"Cardiomegaly"})
+SIDELESS = frozenset({"Cardiomegaly", "Enlarged Cardiomediastinum", "Hyperinflation"})
 
 _ORGAN = re.compile(
     # The sides of organs, which say nothing of where a finding lies.
-    r"\b(?:right|left)(?=[- ](?:atri|ventric|heart|cardi|main\s?stem|aort|coronary|sided aort))"
+    r"\b(?:right|left)(?=[- ](?:atri|ventric|heart|cardi(?!ac (?:pac|dev|defib))|main\s?stem|aort"
+    r"|coronary|sided aort))"
 )
 _QUALIFIER = (
     r"(?:and|or|to|then|also|small|moderate|large|trace|tiny|minimal|mild|severe|moderately|sized"
@@ -25,7 +26,15 @@ _ONE = re.compile(
     r"\b(?:right|left)\b"
     r"|\b(?:rt|lt|[rl])\.?(?=[ -](?:sided?|pleural|pneumo|lung|lower|upper|ij|sub|picc|apical))"
 )
-_PARTED = re.compile(r"[,;]|\b(?:and|or|with|without|but|while|however)\b")
+_SAME_THING = (
+    r"(?:consistent|compatible|in keeping|suggest\w*|concerning|suspicious|worrisome|likely"
+    r"|possibly|probably|represent\w*|reflect\w*|an?)\b"
+)
+"""Words after a comma that say what was just seen: "blunting on the left, likely fluid"."""
+_PARTED = re.compile(
+    rf",(?!\s*{_SAME_THING})|;|\b(?:and|or|without|but|while|however)\b"
+    r"|(?<!consistent )(?<!compatible )(?<!keeping )\bwith\b"
+)
 _COMPARED = re.compile(r"[^\w]*(?:right|left)[\w\s-]*(?:than|>)")
 _PAIRED = re.compile(r"(?:effusions|pneumothoraces)$")
 """Of these there is one a side, so that several are on both."""

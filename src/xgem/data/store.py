@@ -13,8 +13,11 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from xgem.data.store_rows import Rows
 from xgem.data.store_schema import Row, study_of_row
@@ -53,6 +56,7 @@ class Store:
         self._modalities = {modality.name: modality for modality in modalities}
         files = [folder / shard["file"] for shard in self.shards]
         self._rows = Rows(files, [shard["rows"] for shard in self.shards])
+        self._held: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -62,6 +66,17 @@ class Store:
 
     def __iter__(self) -> Iterator[Study]:
         return (self[index] for index in range(len(self)))
+
+    def holds(self, modality: Modality) -> np.ndarray:
+        """Which studies hold a modality, without decoding any: bool (studies,)."""
+        if modality.name not in self._held:
+            self._held[modality.name] = self._rows.valid(modality.name)
+        return self._held[modality.name]
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Names of the studies, in their order."""
+        return self._rows.column("id")
 
     def row(self, index: int) -> Row:
         """All columns of one study, radiographs still encoded.

@@ -7,6 +7,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from xgem.data.store_schema import Row
@@ -78,3 +80,26 @@ class Rows:
                 self._groups.popitem(last=False)
         self._groups.move_to_end(key)
         return self._groups[key][within - firsts[group]]
+
+    def column(self, name: str) -> list[Any]:
+        """Read one column of all rows."""
+        return [value for file in self._files for value in _column(file, name).to_pylist()]
+
+    def valid(self, name: str) -> np.ndarray:
+        """Tell which rows have a value in a column: bool (rows,); none where no file has it."""
+        found = [np.zeros(0, bool)]
+        for file, first, stop in zip(self._files, self._firsts, self._firsts[1:], strict=False):
+            schema = pq.read_schema(file)
+            if name not in schema.names:
+                found.append(np.zeros(stop - first, bool))
+                continue
+            field = schema.field(name)
+            # Of a radiograph, a short part of its record tells as much as its pixels do.
+            parts = [f"{name}.path"] if pa.types.is_struct(field.type) else [name]
+            found.append(_column(file, name, parts).is_valid().to_numpy())
+        return np.concatenate(found)
+
+
+def _column(file: Path, name: str, parts: Sequence[str] | None = None) -> Any:
+    with pq.ParquetFile(file, memory_map=True) as opened:
+        return opened.read(columns=list(parts or [name]))[name]

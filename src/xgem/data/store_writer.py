@@ -12,7 +12,6 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from xgem.data.store_counts import count_split, find_near_duplicates
 from xgem.data.store_schema import row_of_study
 from xgem.data.store_shards import PartRecord, Prepared, read_part, sha256_of, write_part
 from xgem.data.whole_file import write_bytes, write_json
+from xgem.data.worker_pool import worker_pool
 from xgem.errors import OutputError, StoreError
 from xgem.study import Study
 from xgem.version import version
@@ -270,5 +270,5 @@ def _map(workers: int, function: Callable[[Any], int], jobs: Sequence[Any]) -> I
     if workers == 1:
         yield from map(function, jobs)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with worker_pool(workers) as pool:
         yield from pool.map(function, jobs)

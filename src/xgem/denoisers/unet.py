@@ -24,6 +24,7 @@ from xgem.denoisers.blocks import (
     zero,
 )
 from xgem.errors import ConfigError
+from xgem.kinds import Kind
 
 Couple = Callable[[str, Features], Features]
 """Lets other outputs in after the block of the given name; see ``coupling``."""
@@ -47,7 +48,7 @@ class Kit(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UNetConfig(ABC):
+class UNetConfig(Kind, ABC):
     """What images and reports share; the defaults are Stable Diffusion's, as published."""
 
     model_channels: int = 320

@@ -18,6 +18,8 @@ SIDED = (
     "Lung Lesion",
     "Pacemaker",
     "Central Line",
+    "Atelectasis",
+    "Fracture",
 )
 """Labels of which a frontal view and a report tell the side."""
 

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,9 +15,10 @@ from xgem.data.store import Store
 from xgem.errors import StoreError
 from xgem.evaluation.findings import ANY_SIDE, BY_SIDE, Target, presence
 from xgem.evaluation.judge import Judge, JudgeConfig, JudgeNetwork
+from xgem.share import Share, Split
 from xgem.study import FRONTAL, Modality
 from xgem.training.loop import Progress, train_stage
-from xgem.training.stage import Optimization
+from xgem.training.stage import Batch, Optimization
 from xgem.training.studies import Studies
 from xgem.version import commit, version
 
@@ -100,6 +102,14 @@ def targets_of(modality: Modality) -> tuple[Target, ...]:
     return (*ANY_SIDE, *sides) if modality == FRONTAL else ANY_SIDE
 
 
+@dataclass(frozen=True)
+class JudgeBatch(Batch):
+    """Radiographs, and what can be seen in each."""
+
+    images: Float[Tensor, "rows 1 height width"]
+    wanted: Float[Tensor, "rows targets"]
+
+
 class JudgeStage:
     """Binary cross-entropy on slightly moved and re-exposed radiographs."""
 
@@ -117,17 +127,27 @@ class JudgeStage:
         self.batch_size, self.seed = batch_size, seed
         self.name = f"judge-{config.modality.name}"
         self.trained = nn.ModuleDict({"judge": network})
-        self.extra = nn.Module()
+        self.frozen, self.extra = nn.ModuleDict(), nn.Module()
 
-    def loss(self, step: int, progress: float, rng: torch.Generator) -> Mapping[str, Tensor]:
-        batch = batch_indices(len(self.train), self.batch_size, self.seed, step)
-        images = collate_images(self.train.contents(self.config.modality, batch))
-        return self._score(varied(images, rng), self.train, batch)
+    def batch(self, step: int, split: Split, rng: torch.Generator) -> JudgeBatch:
+        studies = batch_indices(len(self.train), self.batch_size, self.seed, step)
+        share = split.share(len(studies), rng)
+        own = share.of(studies)
+        images = collate_images(self.train.contents(self.config.modality, own))
+        return JudgeBatch(tuple(own), share, varied(images, share), self._truth(self.train, own))
 
-    def validation_loss(self) -> Mapping[str, Tensor]:
-        batch = range(len(self.held_out))
-        images = collate_images(self.held_out.contents(self.config.modality, batch))
-        return self._score(images, self.held_out, batch)
+    def loss(self, batch: JudgeBatch, progress: float) -> Mapping[str, Tensor]:
+        logits = self.network(batch.images)
+        losses = F.binary_cross_entropy_with_logits(logits, batch.wanted, reduction="none")
+        return {"judge": batch.share.mean(losses.mean(1))}
+
+    def validation_loss(self, split: Split) -> Mapping[str, Tensor]:
+        share = split.share(len(self.held_out), torch.Generator())
+        own = share.of(range(len(self.held_out)))
+        images = collate_images(self.held_out.contents(self.config.modality, own))
+        return self.loss(
+            JudgeBatch(tuple(own), share, images, self._truth(self.held_out, own)), 1.0
+        )
 
     def picture(self) -> None:
         return None
@@ -135,27 +155,27 @@ class JudgeStage:
     def finish(self) -> None:
         pass
 
-    def _score(
-        self, images: Float[Tensor, "batch 1 height width"], studies: Studies, batch: Sequence[int]
-    ) -> Mapping[str, Tensor]:
+    def study_ids(self, studies: Sequence[int]) -> list[str]:
+        return self.train.ids(studies)
+
+    def _truth(self, studies: Studies, batch: Sequence[int]) -> Float[Tensor, "batch targets"]:
         truth = presence([studies[index].findings or () for index in batch], self.config.targets)
-        wanted = torch.from_numpy(truth).float()
-        return {"judge": F.binary_cross_entropy_with_logits(self.network(images), wanted)}
+        return torch.from_numpy(truth).float()
 
 
 def varied(
-    images: Float[Tensor, "batch 1 height width"], rng: torch.Generator
+    images: Float[Tensor, "batch 1 height width"], share: Share
 ) -> Float[Tensor, "batch 1 height width"]:
     """Move each image by a few pixels, and change its contrast and brightness a little."""
     height, width = images.shape[-2:]
     padded = F.pad(images, (_SHIFT,) * 4, mode="replicate")
-    places = torch.randint(2 * _SHIFT + 1, (len(images), 2), generator=rng).tolist()
+    places = share.randint(2 * _SHIFT + 1, 2).tolist()
     moved = torch.stack(
         [
             image[:, y : y + height, x : x + width]
             for image, (y, x) in zip(padded, places, strict=True)
         ]
     )
-    contrast, brightness = torch.rand(2, len(images), 1, 1, 1, generator=rng)
+    contrast, brightness = (share.rand(1, 1, 1) for _ in range(2))
     exposed: Tensor = moved * (0.9 + 0.2 * contrast) + 0.1 * (brightness - 0.5)
     return exposed

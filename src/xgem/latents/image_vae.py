@@ -11,13 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xgem.data.batches import collate_images
+from xgem.kinds import AutoencoderKind
 from xgem.latents.normalization import LatentNormalization
 from xgem.latents.posterior import kl_divergence, sample_posterior
+from xgem.share import Share
 from xgem.study import Content
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageVaeConfig:
+class ImageVaeConfig(AutoencoderKind):
     """The defaults are Stable Diffusion's kl-f8, as published."""
 
     kind: Literal["image_vae"] = "image_vae"
@@ -144,20 +146,27 @@ class ImageVae(nn.Module):
         self,
         images: Float[Tensor, "batch 1 height width"],
         progress: float,
-        rng: torch.Generator,
+        share: Share,
     ) -> Mapping[str, Tensor]:
-        """L1 of pixels and of their gradients, and KL.
+        """L1 of pixels and of their gradients, and KL, averaged over the whole batch.
 
-        ``progress`` (0 to 1 over the stage) is not needed here.
+        Args:
+            images: the own rows of the batch.
+            progress: 0 to 1 over the stage; not needed here.
+            share: whose rows they are; draws the posterior's noise.
         """
         mean, logvar = self.encode(images)
-        output = self.reconstruct(sample_posterior(mean, logvar, rng)).float()
-        error = output - images
-        gradient = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+        noise = share.randn(*mean.shape[1:])
+        error = self.reconstruct(sample_posterior(mean, logvar, noise)).float() - images
+
+        def size(values: Tensor) -> Tensor:
+            return share.mean(values.abs().flatten(1).mean(1))
+
+        gradient = size(error.diff(dim=-1)) + size(error.diff(dim=-2))
         return {
-            "l1": error.abs().mean(),
+            "l1": size(error),
             "gradient": self.config.gradient_weight * gradient,
-            "kl": self.config.kl_weight * kl_divergence(mean, logvar).flatten(1).sum(1).mean(),
+            "kl": self.config.kl_weight * share.mean(kl_divergence(mean, logvar).flatten(1).sum(1)),
         }
 
 

@@ -1,6 +1,5 @@
 """The Gaussian posterior of a variational autoencoder."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -8,11 +7,10 @@ from torch import Tensor
 def sample_posterior(
     mean: Float[Tensor, "batch *latent"],
     logvar: Float[Tensor, "batch *latent"],
-    rng: torch.Generator,
+    noise: Float[Tensor, "batch *latent"],
 ) -> Float[Tensor, "batch *latent"]:
-    """Draw by reparametrization. Source: Kingma & Welling 2014, section 2.4."""
-    noise = torch.randn(mean.shape, generator=rng).to(mean)
-    return mean + (0.5 * logvar).exp() * noise
+    """Shift and scale standard noise. Source: Kingma & Welling 2014, section 2.4."""
+    return mean + (0.5 * logvar).exp() * noise.to(mean)
 
 
 def kl_divergence(

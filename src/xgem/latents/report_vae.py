@@ -12,14 +12,16 @@ from torch.nn import functional as F
 
 from xgem.data.report_tokens import ReportTokens
 from xgem.errors import ConfigError
+from xgem.kinds import AutoencoderKind
 from xgem.latents.normalization import LatentNormalization
 from xgem.latents.posterior import kl_divergence, sample_posterior
 from xgem.latents.report_writing import Choose, MarkIds, close, drawn, most_likely, write_ids
+from xgem.share import Share
 from xgem.study import Content
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportVaeConfig:
+class ReportVaeConfig(AutoencoderKind):
     """The defaults are BERT-base and GPT-2 small, as published."""
 
     kind: Literal["report_vae"] = "report_vae"
@@ -34,9 +36,9 @@ class ReportVaeConfig:
     keep_end: bool = True
     """Let a report that is cut to this length still close with its end token; released: no."""
     decoder_positions: int = 1024
-    first_position: int = 1
-    """Position of the first decoded token. Quirk of the release: it counts from 1, because its
-    memory slot has position 0."""
+    first_position: int = 0
+    """Position of the first decoded token. Quirk of the release: it counts from 1, as if its memory
+    slot had position 0. On for released weights only."""
     longest: int = 100
     """Most tokens that are written, BOS included."""
     writing: Literal["likely", "drawn"] = "likely"
@@ -203,18 +205,15 @@ class ReportVae(nn.Module):
         """Fit the normalization to latents of the autoencoder's own scale."""
         self.normalization.fit(raw)
 
-    def _memory(self, raw: Float[Tensor, "batch latent"]) -> Any:
+    def _memory(self, raw: Float[Tensor, "batch latent"], *, fixed: bool = False) -> Any:
         """Fill a key-value cache: each chunk of the memory is key and value of its layer."""
-        from transformers import DynamicCache
+        from xgem.latents.memory_slots import MemorySlots
 
         config = self.config
         heads = config.decoder_shape[2]
         shape = (len(raw), config.decoder_layers, config.memory_tokens, heads, -1)
         slots = self.to_memory(raw).view(shape).transpose(2, 3)  # batch layers heads slots width
-        cache = DynamicCache()
-        for layer in range(config.decoder_layers):
-            cache.update(slots[:, layer], slots[:, layer], layer)
-        return cache
+        return MemorySlots(slots, fixed=fixed)
 
     def _logits(
         self,
@@ -242,44 +241,51 @@ class ReportVae(nn.Module):
     ) -> Float[Tensor, "batch tokens vocabulary"]:
         """Return the logits of the token after each of ``ids``, teacher forced."""
         raw = raw.to(self.to_memory.weight.dtype)
-        return self._logits(ids, self.to_embedding(raw), self._memory(raw), 0)
+        return self._logits(ids, self.to_embedding(raw), self._memory(raw, fixed=True), 0)
 
     def loss(
-        self, ids: Int[Tensor, "batch tokens"], progress: float, rng: torch.Generator
+        self, ids: Int[Tensor, "batch tokens"], progress: float, share: Share
     ) -> Mapping[str, Tensor]:
         """Cross-entropy a token and the annealed KL, both in nats.
 
+        The free bits act on the average over a pass, so passes that are added up to a step are
+        close to one large pass, not equal to it.
+
         Args:
-            ids: As ``collate`` gives them; the decoder learns the same texts.
+            ids: As ``collate`` gives them, the own rows; the decoder learns the same texts.
             progress: 0 to 1 over the stage, for the KL's weight.
-            rng: For the posterior and word dropout.
+            share: whose rows they are; draws the posterior's noise and the word dropout.
 
         Source: Li et al. 2020, section 3; free bits as in equation 6.
         """
         config = self.config
         mean, logvar = self.encode(ids)
-        raw = sample_posterior(mean, logvar, rng)
+        raw = sample_posterior(mean, logvar, share.randn(config.latent))
         written = self._decoder_ids(ids)
         inputs, targets = written[:, :-1], written[:, 1:]
         if config.word_dropout:
-            hidden = torch.rand(inputs.shape, generator=rng) < config.word_dropout
+            drawn = share.rand(share.largest(inputs.shape[1]))[:, : inputs.shape[1]]
+            hidden = drawn.to(inputs.device) < config.word_dropout
             inputs = inputs.masked_fill(hidden & (inputs > 2), self.decoder_tokens.pad)
         logits = self.score(inputs, raw).float()
         surprise = F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
-        weights = self.token_weights[targets] * (targets != self.decoder_tokens.pad)
-        divergence = kl_divergence(mean.float(), logvar.float()).mean(0).clamp_min(config.free_bits)
+        weights = self.token_weights.to(targets.device)[targets]
+        weights = weights * (targets != self.decoder_tokens.pad) * share.along(weights)
+        tokens = share.sum((surprise * weights).sum()) / share.sum(weights.sum())
+        divergence = share.average(kl_divergence(mean.float(), logvar.float()))
         ramp = max(0.0, (progress - config.kl_start) / (1 - config.kl_start))
+        paid = divergence.clamp_min(config.free_bits).sum()
         return {
-            "tokens": (surprise * weights).sum() / weights.sum(),
-            "kl": ramp * config.kl_weight * divergence.sum(),
+            "tokens": share.portion * tokens,
+            "kl": share.portion * ramp * config.kl_weight * paid,
         }
 
     def _decoder_ids(self, ids: Int[Tensor, "batch tokens"]) -> Int[Tensor, "batch written"]:
         """Give the same reports in the decoder's vocabulary."""
         if self.config.encoder_vocabulary == self.config.decoder_vocabulary:
             return ids
-        texts = [self.encoder_tokens.decode(row) for row in ids]
-        return self.decoder_tokens.encode(texts, self.config.decoder_positions)
+        texts = [self.encoder_tokens.decode(row) for row in ids.cpu()]
+        return self.decoder_tokens.encode(texts, self.config.decoder_positions).to(ids.device)
 
     @property
     def marks(self) -> MarkIds:

@@ -160,13 +160,21 @@ def _begun(out: Path, key: str) -> tuple[dict[str, Component], Path]:
         return dict(manifest.components), working
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file; choose another --out")
-    if journal.is_file():
-        record = json.loads(journal.read_text(encoding="utf-8"))
-        if record["key"] == key:
-            found = {n: Component.model_validate(c) for n, c in record["components"].items()}
-            return {n: c for n, c in found.items() if _whole(working / c.file, c)}, working
+    if journal.is_file() and (found := _recorded(journal, key)) is not None:
+        return {n: c for n, c in found.items() if _whole(working / c.file, c)}, working
     shutil.rmtree(working, ignore_errors=True)
     return {}, working
+
+
+def _recorded(journal: Path, key: str) -> dict[str, Component] | None:
+    """What an import of ``key`` has written; None where it was another or the record is damaged."""
+    try:
+        record = json.loads(journal.read_text(encoding="utf-8"))
+        if record["key"] != key:
+            return None
+        return {n: Component.model_validate(c) for n, c in record["components"].items()}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def _whole(path: Path, component: Component) -> bool:

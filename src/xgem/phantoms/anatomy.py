@@ -2,167 +2,152 @@
 
 Coordinates are millimeters in the patient: x to the patient's left, y to the back, z down. The
 origin lies in the middle of the chest. A frontal radiograph shows (x, z), so that the patient's
-right is on the image's left; a lateral shows (y, z), the patient looking to the image's left.
+right is on the image's left; a lateral shows (y, z).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from xgem.phantoms.specks import Number
 from xgem.phantoms.streams import Stream, stream
-
-Array = np.ndarray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """Sizes and positions in millimeters, shapes without unit, all drawn from one seed."""
+    """What distinguishes one chest from another, all drawn from one seed.
+
+    Lengths are mm; the rest are factors about 1 or shares about 0 where nothing else is said.
+    """
 
     seed: int
-    """Decides what has too many parts for a field, such as the vessels."""
+    """Decides what has too many parts for a field: noise of the shape, single ribs, vessels."""
     female: bool
     age: float
-    """Years, 20 to 90; bends the spine, widens the aorta, thins the bone."""
+    """Years, 18 to 92."""
     heft: float
     """0 (lean) to 1 (obese)."""
-    half_width: float
-    """Of the rib cage inside, at its widest."""
-    half_depth: float
-    """Of the rib cage inside, front to back."""
-    apex: float
-    """z of the lungs' top."""
-    base: float
-    """z of the deepest pleural sulcus."""
-    dome_right: float
-    """z of the right hemidiaphragm's top."""
-    dome_left: float
-    dome_bend: float
-    """How far the diaphragm falls from its dome to the lateral angle."""
-    squareness: float
-    """Exponent of the rib cage's cross-section: 2 is an ellipse."""
-    apex_shape: float
-    """Exponent of the lungs' outline toward the apex."""
-    wall: float
-    """Soft tissue outside the ribs."""
-    breast: float
-    """Depth of breast tissue, 0 for none."""
-    breast_height: float
-    heart: float
-    """Scale of a healthy heart, about 1."""
-    heart_tilt: float
-    """Radians by which the long axis of the left ventricle points down."""
-    aorta: float
-    """Radius of the aorta."""
-    knob: float
-    """How far the arch reaches to the left of the midline."""
-    pulmonary: float
-    """Radius of the pulmonary trunk."""
-    pedicle: float
-    """Half width of the vessels above the heart."""
+    width: float
+    """Of the rib cage against the atlas's, likewise the next two."""
+    depth: float
+    height: float
+    taper: float
+    """How much narrower the chest is above than below, beyond the atlas."""
+    barrel: float
+    """How much deeper, front to back, in its middle."""
     kyphosis: float
-    scoliosis: float
-    trachea: float
-    """x of the trachea at the arch of the aorta (negative: pushed to the right)."""
-    bone: float
-    """Scale of bone density, about 1."""
-    rib_slope: float
-    """How far a middle rib falls from the back to the front."""
-    rib_wave: tuple[float, ...]
-    """Twelve small shifts, so that ribs are not evenly spaced."""
+    """mm by which the middle of the spine lies farther back."""
+    scoliosis: tuple[float, float]
+    """mm of the sideways curve, and its phase."""
+    slope: float
+    """mm that everything lies lower a mm farther to the front: how steep the ribs are."""
+    wall: float
+    """Thickness of the soft tissue over the ribs against the atlas's."""
+    breast: float
+    """mm, 0 for none."""
+    breast_height: float
+    """z of the nipples."""
+    breast_apart: float
+    """x of the nipples."""
+    inspiration: float
+    """mm by which the diaphragm stands lower than in the atlas."""
+    diaphragm_left: float
+    """mm by which the left half stands lower than that."""
+    flatness: float
+    """mm by which the domes are lower than the rim."""
+    heart: float
+    """Breadth of the heart against the atlas's, after its place is set by the diaphragm."""
+    heart_height: float
+    apex: float
+    """mm by which the heart's tip lies farther out."""
+    atrium: float
+    """mm by which the right border of the heart lies farther out."""
+    knob: float
+    """mm by which the arch of the aorta lies farther out."""
+    aorta: float
+    """mm by which the ascending and the descending aorta lie farther out."""
+    trunk: float
+    """mm by which the pulmonary trunk lies farther out."""
+    mediastinum: float
+    """mm by which the vessels above the heart lie farther out on both sides."""
     clavicle: float
-    """z of the clavicles' outer ends, relative to the apex."""
+    """Radians by which the clavicles rise to the outside in a standing patient."""
     scapula: float
-    """How far the scapulae are turned out of the lungs."""
+    """mm by which the scapulae are rolled out of the lungs in a PA view."""
+    shoulder: float
+    """Fullness of the shoulders."""
+    bone: float
+    """Density of bones."""
+    calcified: float
+    """Share of calcium in the costal cartilage and the aortic arch, 0 to 1."""
+    air: float
+    """The part of an inflated lung that is gas, about 0.78."""
+    markings: float
+    """Strength of the pulmonary vessels."""
     stomach: float
-    """Radius of the gas in the stomach; 0 for none."""
-
-    def level(self, z: Array) -> Array:
-        """0 at the apex, 1 at the base."""
-        return np.asarray((z - self.apex) / (self.base - self.apex))
-
-    def arch(self, z: Array) -> Array:
-        """Rib cage size at ``z`` as a part of its largest: 0 at the apex, 1 from the middle on."""
-        rise = 1 - np.clip(self.level(z) / 0.64, 0, 1)
-        return np.asarray((1 - rise**self.apex_shape) ** (1 / 2.1))
-
-    def width_at(self, z: Array) -> Array:
-        """Half width of the rib cage inside."""
-        return np.asarray(np.maximum(self.half_width * self.arch(z), 1.0))
-
-    def front_at(self, z: Array) -> Array:
-        """How far in front (y) the chest wall's inside lies."""
-        level = np.clip(self.level(z), 0, 1.2)
-        bulge = 0.22 + 0.78 * np.sin(np.minimum(level / 0.75, 1) * np.pi / 2)
-        return np.asarray(-self.half_depth * bulge)
-
-    def back_at(self, z: Array) -> Array:
-        """How far back (y) the chest wall's inside lies, with the thoracic curve."""
-        level = np.clip(self.level(z), -0.2, 1.2)
-        curve = self.kyphosis * (level - 0.55) ** 2 * 1.6
-        return np.asarray(self.half_depth * (0.98 - curve - 0.25 * np.exp(-level / 0.1)))
-
-    def spine_at(self, z: Array) -> tuple[Array, Array]:
-        """The vertebral bodies' centers, x and y."""
-        x = self.scoliosis * np.sin(self.level(z) * 3.0 + self.seed % 7)
-        y = self.half_depth * (0.68 - self.kyphosis * (self.level(z) - 0.55) ** 2 * 1.6)
-        return x, y
-
-    def diaphragm(self, x: Array, y: Array) -> Array:
-        """How deep (z) the diaphragm lies at (x, y); its right half where x is negative."""
-        top = np.where(x < 0, self.dome_right, self.dome_left)
-        crest = np.where(x < 0, 0.42, 0.46) * self.half_width
-        reach = (np.abs(x) - crest) / (self.half_width - crest)
-        across = self.dome_bend * np.maximum(reach, 0) ** 2.3 + 12 * np.minimum(reach, 0) ** 2
-        depth = (y + 0.2 * self.half_depth) / self.half_depth
-        along = 60 * np.maximum(depth, 0) ** 1.9 + 24 * np.maximum(-depth, 0) ** 2.2
-        return np.asarray(top + across + along)
+    """Radius of the gas under the left diaphragm; 0 for none."""
+    mirrored: bool
+    """The skeleton is the atlas's seen in a mirror."""
 
 
-def _around(rng: np.random.Generator, middle: float, spread: float) -> float:
-    return float(middle + spread * np.clip(rng.standard_normal(), -2.2, 2.2))
+@dataclass(frozen=True, slots=True)
+class _Dice:
+    rng: np.random.Generator
+
+    def about(self, middle: Number, spread: Number) -> float:
+        """Normal, cut off at 2.3 standard deviations."""
+        return float(middle + spread * np.clip(self.rng.standard_normal(), -2.3, 2.3))
 
 
 def sample_patient(seed: int) -> Patient:
-    """The patient of ``seed``."""
-    rng = stream(seed, Stream.ANATOMY)
-    female = bool(rng.random() < 0.5)
-    age = float(rng.uniform(20, 90))
-    heft = float(rng.beta(1.6, 2.2))
-    size = 0.93 if female else 1.02
-    tall = _around(rng, 1.0, 0.05)
-    dome_right = _around(rng, 72 - 14 * heft, 9.0)
+    """The patient of ``seed``.
+
+    Sizes go with sex, age and habitus as they do in people: men are larger, the old have bent
+    spines, wide aortas and thin bones, the obese have high diaphragms and lying hearts.
+    """
+    dice = _Dice(stream(seed, Stream.ANATOMY))
+    rng, about = dice.rng, dice.about
+    female = bool(rng.random() < 0.48)
+    age = float(18 + 74 * rng.beta(2.2, 1.7))
+    old = (age - 55) / 35
+    heft = float(rng.beta(1.7, 2.2))
+    size = -0.035 if female else 0.035
+    inspiration = about(29 - 26 * (heft - 0.4) - 3 * old, 10)
     return Patient(
         seed=seed,
         female=female,
         age=age,
         heft=heft,
-        half_width=_around(rng, 134 * size, 6.0),
-        half_depth=_around(rng, 84 * size + 0.08 * age, 6.0),
-        apex=_around(rng, -132 * tall, 5.0),
-        base=_around(rng, 142 * tall - 10 * heft, 6.0),
-        dome_right=dome_right,
-        dome_left=dome_right + _around(rng, 11.0, 5.0),
-        dome_bend=_around(rng, 58.0, 8.0),
-        squareness=_around(rng, 2.35, 0.12),
-        apex_shape=_around(rng, 2.3, 0.25),
-        wall=_around(rng, 20 + 34 * heft, 3.0),
-        breast=max(0.0, _around(rng, 22 + 34 * heft, 9.0))
-        if female
-        else max(0.0, _around(rng, 26 * heft - 10, 4.0)),
-        breast_height=_around(rng, 48 + 12 * heft, 9.0),
-        heart=_around(rng, 1.0 + 0.04 * heft, 0.045),
-        heart_tilt=_around(rng, 0.62 - 0.25 * heft, 0.12),
-        aorta=_around(rng, 11.5 + 0.045 * age, 1.0),
-        knob=_around(rng, 28 + 0.12 * age, 2.5),
-        pulmonary=_around(rng, 13.5, 1.3),
-        pedicle=_around(rng, 25 + 6 * heft, 2.2),
-        kyphosis=_around(rng, 0.5 + 0.005 * age, 0.12),
-        scoliosis=_around(rng, 0.0, 3.0),
-        trachea=_around(rng, -3.0, 2.5),
-        bone=_around(rng, 1.15 - 0.004 * age, 0.1),
-        rib_slope=_around(rng, 88.0, 12.0),
-        rib_wave=tuple(float(v) for v in rng.normal(0, 1.4, 12)),
-        clavicle=_around(rng, 8.0, 9.0),
-        scapula=_around(rng, 0.0, 9.0),
-        stomach=max(0.0, _around(rng, 11.0, 11.0)),
+        width=about(1.10 + size + 0.03 * heft, 0.045),
+        depth=about(1.11 + 0.8 * size + 0.05 * old + 0.04 * heft, 0.055),
+        height=about(1.03 + 1.3 * size, 0.045),
+        taper=about(0.0, 0.06),
+        barrel=about(0.03 * old, 0.05),
+        kyphosis=about(9 * old, 6),
+        scoliosis=(about(0.0, 4.0), float(rng.uniform(0, 2 * np.pi))),
+        slope=about(0.0, 0.09),
+        wall=float(np.clip(about(0.45 + 1.15 * heft, 0.16), 0.3, 2.0)),
+        breast=max(0.0, about(20 + 34 * heft, 9)) if female else max(0.0, about(24 * heft - 10, 4)),
+        breast_height=about(42 + 14 * heft + 8 * old, 9),
+        breast_apart=about(86, 6),
+        inspiration=inspiration,
+        diaphragm_left=about(-6, 6),
+        flatness=about(0, 5),
+        heart=about(0.70 + 0.05 * (heft - 0.4) + 0.03 * old - 0.0022 * (inspiration - 27), 0.06),
+        heart_height=about(1.0, 0.06),
+        apex=about(-6 + 3 * old, 6),
+        atrium=about(11, 4.5),
+        knob=about(11 + 6 * old, 5),
+        aorta=about(3 * old, 3.5),
+        trunk=about(0, 4),
+        mediastinum=about(2 * heft, 3),
+        clavicle=about(0.16, 0.10),
+        scapula=about(34, 16),
+        shoulder=about(1.0 + 0.12 * heft - (0.06 if female else 0), 0.07),
+        bone=about(1.0 - 0.14 * old - (0.05 if female else 0), 0.1),
+        calcified=float(np.clip(about((age - 58) / 60, 0.25), 0, 1)),
+        air=about(0.775, 0.018),
+        markings=about(1.0 + 0.08 * old, 0.16),
+        stomach=max(0.0, about(14, 14)),
+        mirrored=bool(rng.random() < 0.5),
     )

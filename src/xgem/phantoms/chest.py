@@ -1,15 +1,24 @@
-"""The gas in a chest, voxel by voxel: what the lungs take away from solid tissue."""
+"""The gas in a chest and the soft tissue about it, voxel by voxel."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from xgem.phantoms.anatomy import Array, Patient
+from xgem.phantoms.anatomy import Patient
+from xgem.phantoms.atlas import load_atlas
+from xgem.phantoms.deformation import LATTICE, Deformation, refined
+from xgem.phantoms.physique import depth_in_cage, straight
+from xgem.phantoms.specks import Array
+from xgem.phantoms.volume import Grid, Volume, enlarged
 
-VOXEL = 3.2
-"""Edge of a voxel in millimeters; detail finer than that is drawn in the projection."""
-LUNG = 0.74
-"""The part of an inflated lung that is gas."""
+TISSUE_STEP = 5.5
+"""Edge of a voxel of soft tissue, mm."""
+_COARSE = 10.0
+"""Of the grid on which maps are inverted."""
+_SHELL = 8.0
+"""mm by which a lung's distance may be wrong on the coarse grid."""
 
 
 @dataclass(slots=True)
@@ -17,164 +26,96 @@ class Chest:
     """A chest as a grid, changed in place while findings are put in; arrays are (z, y, x)."""
 
     patient: Patient
-    x: Array
-    """(x,) in mm, float32, as ``y`` and ``z``."""
-    y: Array
-    z: Array
-    wall: Array
-    """Voxels from the inside of the rib cage, positive inside."""
-    lung: Array
-    """1 where there is lung, soft at its border."""
-    gas: Array
+    body: Deformation
+    interior: Deformation
+    grid: Grid
+    lungs: Tensor
+    """(2, z, y, x) how much of each voxel lies in the right, in the left lung."""
+    wall: Tensor
+    """mm from the inside of the rib cage, positive inside; approximate."""
+    origin: Volume
+    """Three channels on a coarse grid: the atlas point that lies in each place."""
+    gas: Tensor
     """The part of each voxel that is gas."""
-    vessel: Array
+    vessel: Tensor
     """How strongly vessels show in each voxel; negative where they are bronchi in solid lung."""
 
-    def index(self, points: Array) -> tuple[Array, Array, Array]:
-        """Voxels of ``points`` (..., 3), in the order of the arrays; outside goes to the border."""
-        found = []
-        for axis, grid in ((2, self.z), (1, self.y), (0, self.x)):
-            place = np.rint((points[..., axis] - grid[0]) / VOXEL)
-            found.append(np.asarray(np.clip(place, 0, len(grid) - 1), np.intp))
-        return found[0], found[1], found[2]
+    def atlas_points(self) -> Tensor:
+        """(z, y, x, 3) the atlas point that lies at each voxel."""
+        return refined(self.origin, self.grid)
 
-    def side(self, sign: int) -> Array:
-        """The columns (x,) of one side: -1 the patient's right, +1 the left."""
-        return (self.x * sign > 0).astype(np.float32)
+    def sampled(self, values: Tensor, points: Array) -> Array:
+        """(n,) what ``values`` (z, y, x) are at points (n, 3) in the patient."""
+        return np.asarray(Volume(values[None], self.grid).at(torch.from_numpy(points))[0].numpy())
 
 
-def carve(
-    chest_distance: Array,
-    grids: tuple[Array, Array, Array],
-    center: tuple[float, float, float],
-    radii: tuple[float, float, float],
-    tilt: float = 0.0,
-) -> None:
-    """Take an ellipsoid out of what lies inside a distance (z, y, x), in place.
+def build_chest(patient: Patient, around: Array, inside: Array, coarse: Grid, step: float) -> Chest:
+    """The chest of ``patient`` by the displacements of body and interior, in voxels of ``step``."""
+    body, interior = Deformation.of(around), Deformation.of(inside)
+    origin = interior.inverse(coarse)
+    grid = _refining(coarse, step)
+    lungs = _coverage(origin, grid, step)
+    wall = depth_in_cage(straight(origin.values.numpy())).astype(np.float32)
+    level = enlarged(origin.values[2:], grid.shape)[0]
+    air = patient.air + 0.04 - 0.0006 * (level + 130)  # denser where it hangs lowest
+    either = lungs.sum(0).clamp(max=1)
+    return Chest(
+        patient=patient,
+        body=body,
+        interior=interior,
+        grid=grid,
+        lungs=lungs,
+        wall=enlarged(torch.from_numpy(wall)[None], grid.shape)[0],
+        origin=origin,
+        gas=either * air,
+        vessel=torch.ones(grid.shape),
+    )
 
-    ``tilt`` turns it in the frontal plane, its left end down, in radians.
+
+def _coverage(origin: Volume, grid: Grid, step: float) -> Tensor:
+    """(2, z, y, x) how much of each voxel lies in each lung.
+
+    Far from a lung's border that is known from the coarse grid; only near it the atlas is asked.
     """
-    z, y, x = grids
-    reach = max(radii[0], radii[2]) + 2 * VOXEL
-    zs = slice(*np.searchsorted(z, [center[2] - reach, center[2] + reach]))
-    xs = slice(*np.searchsorted(x, [center[0] - reach, center[0] + reach]))
-    deep = radii[1] + 2 * VOXEL
-    ys = slice(*np.searchsorted(y, [center[1] - deep, center[1] + deep]))
-    dx, dz = x[None, xs] - center[0], z[zs, None] - center[2]
-    along, across = dx * np.cos(tilt) + dz * np.sin(tilt), dz * np.cos(tilt) - dx * np.sin(tilt)
-    flat = (along / radii[0]) ** 2 + (across / radii[2]) ** 2
-    outside = flat[:, None, :] + (((y[ys] - center[1]) / radii[1]) ** 2)[None, :, None]
-    outside -= 1
-    outside *= min(radii) / (2 * VOXEL)
-    block = chest_distance[zs, ys, xs]
-    np.minimum(block, outside, out=block)
+    atlas = load_atlas().lungs
+    rough = enlarged(atlas.at(origin.values.movedim(0, -1)), grid.shape)
+    covered = (rough > 0).float()
+    points = refined(origin, grid)
+    for number, distance in enumerate(rough):
+        near = distance.abs() < _SHELL
+        exact = Volume(atlas.values[number : number + 1], atlas.grid).at(points[near])[0]
+        covered[number][near] = (exact / step + 0.5).clamp(0, 1)
+    return covered
 
 
-def carve_tube(
-    chest_distance: Array,
-    grids: tuple[Array, Array, Array],
-    center: tuple[Array, Array],
-    radii: tuple[Array, Array],
-) -> None:
-    """Take an upright tube with center and radii (z,) out, in place; radius 0 is no tube."""
-    _, y, x = grids
-    rows = np.flatnonzero(radii[0] > 0)
-    if not len(rows):
-        return
-    zs = slice(rows[0], rows[-1] + 1)
-    cx, cy, rx, ry = (a[zs, None].astype(np.float32) for a in (*center, *radii))
-    low, high = float((cx - rx).min()) - 2 * VOXEL, float((cx + rx).max()) + 2 * VOXEL
-    xs = slice(*np.searchsorted(x, [low, high]))
-    low, high = float((cy - ry).min()) - 2 * VOXEL, float((cy + ry).max()) + 2 * VOXEL
-    ys = slice(*np.searchsorted(y, [low, high]))
-    outside = (((x[None, xs] - cx) / rx) ** 2)[:, None, :] + (((y[None, ys] - cy) / ry) ** 2)[
-        :, :, None
-    ]
-    outside -= 1
-    outside *= (np.minimum(rx, ry) / (2 * VOXEL))[:, :, None]
-    block = chest_distance[zs, ys, xs]
-    np.minimum(block, outside, out=block)
+def soft_tissue(body: Deformation, lungs: Grid) -> tuple[Volume, Volume]:
+    """Density of all soft tissue about a box of lungs, and of trunk and neck alone, without gas."""
+    points = LATTICE.points().movedim(-1, 0).numpy()
+    moved = points + body.displacement.values.numpy()
+    inner = np.abs(points[0]) <= 182
+    low = [float(axis[inner].min()) for axis in moved]
+    high = [float(axis[inner].max()) for axis in moved]
+    top, bottom = lungs.start[2], lungs.start[2] + lungs.step[2] * (lungs.count[2] - 1)
+    # Above and below, the picture shows some of the neck and of the belly.
+    coarse = Grid.filling((low[0], low[1], top - 90), (high[0], high[1], bottom + 150), 2 * _COARSE)
+    origin = body.inverse(coarse)
+    grid = _refining(coarse, TISSUE_STEP)
+    density, trunk = load_atlas().tissue.at(refined(origin, grid))
+    return Volume(density[None], grid), Volume((density * trunk)[None], grid)
 
 
-def wall_distance(patient: Patient, grids: tuple[Array, Array, Array], gap: Array) -> Array:
-    """Voxels from the inside of a rib cage made smaller by ``gap`` (z,) mm; positive inside."""
-    z, y, x = grids
-    width = np.maximum(patient.width_at(z - 0.7 * gap) - gap, 1)
-    front, back = patient.front_at(z) + gap, patient.back_at(z) - 0.5 * gap
-    half, middle = np.maximum((back - front) / 2, 1), (back + front) / 2
-    power = patient.squareness
-    across = (np.abs(x)[None, :] / width[:, None]) ** power
-    deep = (np.abs(y[None, :] - middle[:, None]) / half[:, None]) ** power
-    distance = across.astype(np.float32)[:, None, :] + deep.astype(np.float32)[:, :, None]
-    np.subtract(1, distance, out=distance)
-    distance *= (np.minimum(width, half) / (power * VOXEL)).astype(np.float32)[:, None, None]
-    return np.asarray(distance)
+def lung_box(interior: Deformation) -> Grid:
+    """A coarse grid about all lung, with room for its findings."""
+    points = LATTICE.points()
+    lung = load_atlas().lungs.at(points).amax(0) > -9
+    moved = (points + interior.displacement.values.movedim(0, -1))[lung]
+    low, high = moved.amin(0).tolist(), moved.amax(0).tolist()
+    return Grid.filling((low[0], low[1], low[2]), (high[0], high[1], high[2] + 20), _COARSE)
 
 
-def build_chest(patient: Patient, heart: float) -> Chest:
-    """The healthy chest of ``patient`` with a heart wider by the factor ``heart``."""
-    x = np.arange(-160, 160.1, VOXEL, dtype=np.float32)
-    y = np.arange(-112, 112.1, VOXEL, dtype=np.float32)
-    z = np.arange(patient.apex - 6, patient.base + 12, VOXEL, dtype=np.float32)
-    grids = (z, y, x)
-    wall = wall_distance(patient, grids, np.zeros_like(z))
-    floor = (patient.diaphragm(x[None, :], y[:, None]) / VOXEL).astype(np.float32)
-    distance = np.minimum(wall, floor[None] - (z / VOXEL)[:, None, None])
-
-    level = patient.level(z)
-    spine_x, spine_y = patient.spine_at(z)
-    ones = np.ones_like(z)
-    carve_tube(distance, grids, (spine_x, spine_y + 6), (20 + 6 * level, 27 * ones))
-    # Vessels and esophagus above the heart; the lungs come close to each other only in front.
-    upper = np.where(level < 0.62, patient.pedicle + 13 * np.exp(-np.maximum(level, 0) / 0.05), 0)
-    lean = patient.trachea * 0.5 + 0 * z
-    carve_tube(distance, grids, (lean, 8 + 0 * z), (upper, 46 * ones))
-    carve_tube(distance, grids, (0 * z, patient.front_at(z)), (9 + 7 * level, 32 * ones))
-    # The aorta: arch to the left, then down beside the spine.
-    arch_z = patient.apex + 0.27 * (patient.base - patient.apex)
-    down = np.where(z > arch_z - 4, patient.aorta + 1.5, 0.0)
-    sweep = np.exp(-np.maximum(z - arch_z, 0) / 70)
-    carve_tube(
-        distance,
-        grids,
-        (spine_x + 13 + (patient.knob - 25) * sweep, spine_y - 22 - 14 * sweep),
-        (down, down),
-    )
-    a = patient.aorta
-    carve(distance, grids, (patient.knob - a, 14.0, arch_z + 2.0), (a + 1.0, 26.0, a + 4.0))
-    carve(distance, grids, (-10.0, -14.0, arch_z + 24.0), (patient.pedicle - 1.0, 26.0, 50.0), 0.10)
-    carve(
-        distance,
-        grids,
-        (21.0, -18.0, arch_z + 36.0),
-        (patient.pulmonary + 4.0, 22.0, patient.pulmonary + 16.0),
-        -0.25,
-    )
-    # The heart rests on the diaphragm: right atrium, left ventricle, right ventricle, left atrium.
-    scale = patient.heart * heart
-    rest = min(patient.dome_left, patient.dome_right) - 4
-    tall = patient.heart * (1 + 0.35 * (heart - 1.0))
-    tilt = patient.heart_tilt
-    carve(
-        distance,
-        grids,
-        (-14 * scale, -18.0, rest - 38.0),
-        (25.5 * scale, 34 * tall, 42 * tall),
-        -0.1,
-    )
-    carve(distance, grids, (21 * scale, -24.0, rest - 62.0), (26 * scale, 24.0, 44 * tall), -0.5)
-    carve(
-        distance, grids, (27 * scale, -26.0, rest - 24.0), (52 * scale, 40 * tall, 40 * tall), tilt
-    )
-    carve(distance, grids, (6 * scale, -44.0, rest - 22.0), (44 * scale, 34 * tall, 44 * tall), 0.4)
-    carve(
-        distance,
-        grids,
-        (8 * scale, 10 + 14 * (heart - 1.0), rest - 58.0),
-        (38 * scale, 24 * tall * heart, 30 * tall),
-        0.5,
-    )
-    lung = np.clip(distance + 0.5, 0, 1)
-    # Lung is denser where it hangs lowest.
-    gas = lung * (LUNG + 0.05 - 0.09 * level).astype(np.float32)[:, None, None]
-    return Chest(patient, x, y, z, wall, lung, gas, lung.copy())
+def _refining(coarse: Grid, step: float) -> Grid:
+    """A grid with the same outermost centers and voxels of about ``step`` mm."""
+    span = [s * (n - 1) for s, n in zip(coarse.step, coarse.count, strict=True)]
+    counts = [max(2, round(length / step) + 1) for length in span]
+    steps = [length / (n - 1) for length, n in zip(span, counts, strict=True)]
+    return Grid(coarse.start, (steps[0], steps[1], steps[2]), (counts[0], counts[1], counts[2]))

@@ -1,13 +1,26 @@
-"""What is wrong: which findings a patient has, and what they do to the chest in 3-D."""
+"""What is wrong: which findings a patient has, where, and how badly.
+
+Findings are not independent coins. Each study draws what ails the patient, and that decides which
+findings are likely; rates are set so that findings are about as frequent as in the two largest
+public collections of chest radiographs of hospital patients, and meet each other as in studies of
+those conditions:
+
+- frequencies: Irvin et al. 2019 (CheXpert, table 1) and Johnson et al. 2019 (MIMIC-CXR-JPG), whose
+  labels "Consolidation" and "Pneumonia" are one here; hyperinflation after Bustos et al. 2020
+  (PadChest);
+- heart failure: a large heart in three of four, effusions, interstitial and alveolar edema, after
+  Wang et al., JAMA 2005; effusions of heart failure are on both sides in most, else right;
+- pneumonia: an effusion beside it in two to four of ten, after Light et al., Am J Med 1980;
+- injury: broken ribs with pneumothorax and effusion, after Sirmali et al., Eur J Cardiothorac
+  Surg 2003;
+- atelectasis goes with effusions, and with patients who lie in bed with lines in their veins.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from xgem.phantoms.anatomy import Array, Patient
-from xgem.phantoms.chest import LUNG, VOXEL, Chest, wall_distance
 from xgem.phantoms.streams import Stream, stream
-from xgem.phantoms.vessels import hilum
 from xgem.study import Finding
 
 LABELS = (
@@ -19,12 +32,39 @@ LABELS = (
     "Lung Lesion",
     "Pacemaker",
     "Central Line",
+    "Atelectasis",
+    "Enlarged Cardiomediastinum",
+    "Fracture",
+    "Hyperinflation",
 )
 """Every finding that a phantom may have; a study without any of them is normal."""
+DEVICES = ("Pacemaker", "Central Line")
+"""Findings that are there or not, however severe."""
 
 SITES = ("upper", "middle", "lower")
+TIPS = ("superior vena cava", "cavoatrial junction", "right atrium")
+LEADS = ("right ventricle", "right atrium and right ventricle")
 SIGNS = {"right": (-1,), "left": (1,), "bilateral": (-1, 1)}
 """The sign of x on each side of the patient."""
+EDGE = 0.12
+"""Below this severity a finding lies at the edge of visibility."""
+_EDGE_SHARE = 0.1
+"""Of all positives, those at the edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Illness:
+    """What ails a patient; several things may."""
+
+    failure: bool
+    """Of the heart."""
+    infection: bool
+    injury: bool
+    smoke: bool
+    """Chronic obstructive disease."""
+    cancer: bool
+    bedridden: bool
+    """In intensive care or after surgery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,227 +80,138 @@ class _Dice:
         return str(self.rng.choice(options, p=odds))
 
     def severity(self) -> float:
-        return round(float(0.16 + 0.84 * self.rng.beta(1.35, 1.6)), 3)
+        edge, faint, clear = self.rng.random(), self.rng.random(), self.rng.beta(1.25, 1.6)
+        severity = EDGE * faint if edge < _EDGE_SHARE else EDGE + (1 - EDGE) * clear
+        return round(float(severity), 3)
+
+
+def sample_illness(seed: int) -> Illness:
+    """What ails the patient of ``seed``."""
+    dice = _Dice(stream(seed, Stream.FINDINGS, 1))
+    failure = dice.happens(0.19)
+    infection = dice.happens(0.13)
+    injury = dice.happens(0.035)
+    return Illness(
+        failure=failure,
+        infection=infection,
+        injury=injury,
+        smoke=dice.happens(0.09),
+        cancer=dice.happens(0.05),
+        bedridden=dice.happens(0.45 if failure or infection or injury else 0.12),
+    )
+
+
+def _chance(base: float, *raised: tuple[bool, float]) -> float:
+    """The greatest of the chances that apply."""
+    return max([base, *(chance for applies, chance in raised if applies)])
 
 
 def sample_findings(seed: int) -> tuple[Finding, ...]:
-    """The findings of ``seed``, in the order of `LABELS`; () where nothing is wrong.
-
-    A failing heart brings cardiomegaly, edema and effusions together, and sick patients get
-    devices more often, so that findings depend on each other as they do in a hospital.
-    """
+    """The findings of ``seed``, in the order of `LABELS`; () where nothing is wrong."""
     # Everything is drawn whether it is there or not: no finding depends on the draws of another.
     dice = _Dice(stream(seed, Stream.FINDINGS))
-    failing = dice.happens(0.14)
-    sick = failing or dice.happens(0.2)
-    found: list[Finding | None] = []
-
-    there = dice.happens(0.75 if failing else 0.10)
-    found.append(_finding(dice, "Cardiomegaly", there))
-
-    both = 0.55 if failing else 0.12
-    one = (1 - both) / 2
-    side = dice.choose("left", "right", "bilateral", odds=(one, one, both))
-    there = dice.happens(0.60 if failing else 0.11)
-    found.append(_finding(dice, "Pleural Effusion", there, side))
-
-    there = dice.happens(0.20 if sick else 0.13)
-    side = dice.choose("left", "right")
-    found.append(_finding(dice, "Pneumothorax", there, side))
-
-    site = dice.choose(*SITES, odds=(0.25, 0.25, 0.5))
-    there = dice.happens(0.24 if sick and not failing else 0.15)
-    side = dice.choose("left", "right")
-    found.append(_finding(dice, "Consolidation", there, side, site))
-
-    there = dice.happens(0.70 if failing else 0.06)
-    found.append(_finding(dice, "Edema", there, "bilateral"))
-
-    there = dice.happens(0.10 if failing else 0.16)
-    side, site = dice.choose("left", "right"), dice.choose(*SITES)
-    found.append(_finding(dice, "Lung Lesion", there, side, site))
-
-    leads = dice.choose("right ventricle", "right atrium and right ventricle")
-    side = dice.choose("left", "right", odds=(0.72, 0.28))
-    there = dice.happens(0.26 if failing else 0.12)
-    found.append(_finding(dice, "Pacemaker", there, side, leads))
-
-    tips = ("superior vena cava", "cavoatrial junction", "right atrium")
-    tip = dice.choose(*tips, odds=(0.45, 0.35, 0.2))
-    side = dice.choose("left", "right", odds=(0.35, 0.65))
-    there = dice.happens(0.27 if sick else 0.12)
-    found.append(_finding(dice, "Central Line", there, side, tip))
+    ill = sample_illness(seed)
+    found = [
+        _cardiomegaly(dice, ill),
+        _effusion(dice, ill),
+        _pneumothorax(dice, ill),
+        _consolidation(dice, ill),
+        _finding(
+            dice, "Edema", _chance(0.02, (ill.failure, 0.72), (ill.bedridden, 0.14)), "bilateral"
+        ),
+        _lesion(dice, ill),
+        _pacemaker(dice, ill),
+        _central_line(dice, ill),
+    ]
+    effusion = found[1]
+    found += [
+        _atelectasis(dice, ill, effusion),
+        _finding(
+            dice,
+            "Enlarged Cardiomediastinum",
+            _chance(0.025, (ill.injury, 0.2), (ill.cancer, 0.2), (ill.failure, 0.09)),
+        ),
+        _fracture(dice, ill),
+        _finding(dice, "Hyperinflation", _chance(0.015, (ill.smoke, 0.75))),
+    ]
     return tuple(finding for finding in found if finding)
 
 
 def _finding(
-    dice: _Dice, label: str, there: bool, side: str | None = None, site: str | None = None
+    dice: _Dice, label: str, chance: float, side: str | None = None, site: str | None = None
 ) -> Finding | None:
-    severity = dice.severity()
+    there, severity = dice.happens(chance), dice.severity()
     return Finding(label=label, side=side, site=site, severity=severity) if there else None
 
 
-def heart_scale(findings: tuple[Finding, ...]) -> float:
-    """How much wider than a healthy heart this one is."""
-    for finding in findings:
-        if finding.label == "Cardiomegaly":
-            return 1.14 + 0.36 * finding.severity
-    return 1.0
+def _cardiomegaly(dice: _Dice, ill: Illness) -> Finding | None:
+    return _finding(dice, "Cardiomegaly", _chance(0.06, (ill.failure, 0.74)))
 
 
-def insert(chest: Chest, findings: tuple[Finding, ...], seed: int) -> None:
-    """Change ``chest`` in place by every finding that takes up room in the lungs."""
-    order = {"Edema": 0, "Consolidation": 1, "Pneumothorax": 2, "Pleural Effusion": 3}
-    for finding in sorted(findings, key=lambda f: order.get(f.label, 4)):
-        rng = stream(seed, Stream.DETAILS, LABELS.index(finding.label))
-        if finding.label == "Edema":
-            _flood(chest, finding, rng)
-        elif finding.label == "Consolidation":
-            _consolidate(chest, finding, rng)
-        elif finding.label == "Pneumothorax":
-            _collapse(chest, finding, rng)
-        elif finding.label == "Pleural Effusion":
-            _pour(chest, finding, rng)
+def _effusion(dice: _Dice, ill: Illness) -> Finding | None:
+    chance = _chance(
+        0.08,
+        (ill.failure, 0.6),
+        (ill.infection, 0.38),
+        (ill.injury, 0.4),
+        (ill.cancer, 0.4),
+        (ill.bedridden, 0.38),
+    )
+    both = 0.55 if ill.failure else 0.22
+    right = 0.62 if ill.failure else 0.5
+    odds = ((1 - both) * (1 - right), (1 - both) * right, both)
+    return _finding(dice, "Pleural Effusion", chance, dice.choose(*_ANY, odds=odds))
 
 
-def lung_place(patient: Patient, side: str, site: str, rng: np.random.Generator) -> Array:
-    """(3,) a point well inside the zone ``site`` of the lung on ``side``."""
-    low, high = {"upper": (0.17, 0.31), "middle": (0.41, 0.53), "lower": (0.61, 0.71)}[site]
-    z = patient.apex + (patient.base - patient.apex) * rng.uniform(low, high)
-    width = float(patient.width_at(np.array(z)))
-    outward = rng.uniform(0.50, 0.72) if site != "lower" else rng.uniform(0.52, 0.74)
-    front, back = float(patient.front_at(np.array(z))), float(patient.back_at(np.array(z)))
-    # The middle lobe lies in front, the lower lobes at the back.
-    depth = {"upper": (0.3, 0.65), "middle": (0.22, 0.6), "lower": (0.5, 0.78)}[site]
-    return np.array(
-        [SIGNS[side][0] * width * outward, front + (back - front) * rng.uniform(*depth), z]
+_ANY = ("left", "right", "bilateral")
+
+
+def _pneumothorax(dice: _Dice, ill: Illness) -> Finding | None:
+    chance = _chance(0.055, (ill.injury, 0.5), (ill.smoke, 0.14), (ill.bedridden, 0.15))
+    return _finding(dice, "Pneumothorax", chance, dice.choose("left", "right"))
+
+
+def _consolidation(dice: _Dice, ill: Illness) -> Finding | None:
+    site = dice.choose(*SITES, odds=(0.25, 0.2, 0.55))
+    side = dice.choose("left", "right", odds=(0.45, 0.55))
+    chance = _chance(0.03, (ill.infection, 0.75), (ill.bedridden, 0.08))
+    return _finding(dice, "Consolidation", chance, side, site)
+
+
+def _lesion(dice: _Dice, ill: Illness) -> Finding | None:
+    side, site = dice.choose("left", "right"), dice.choose(*SITES, odds=(0.45, 0.25, 0.3))
+    return _finding(
+        dice, "Lung Lesion", _chance(0.025, (ill.cancer, 0.65), (ill.smoke, 0.1)), side, site
     )
 
 
-def _lumps(chest: Chest, rng: np.random.Generator, cell: float, box: tuple[slice, ...]) -> Array:
-    """Smooth random values about 0 in a box of the chest, with lumps of ``cell`` mm."""
-    shape = [s.stop - s.start for s in box]
-    coarse = [max(3, int(n * VOXEL / cell) + 2) for n in shape]
-    values = rng.standard_normal(coarse).astype(np.float32)
-    for axis, count in enumerate(shape):
-        place = np.linspace(0, coarse[axis] - 1.001, count)
-        k = place.astype(int)
-        part = (place - k).astype(np.float32)
-        part = part * part * (3 - 2 * part)
-        part = part.reshape([-1 if a == axis else 1 for a in range(3)])
-        values = np.take(values, k, axis) * (1 - part) + np.take(values, k + 1, axis) * part
-    return values
+def _pacemaker(dice: _Dice, ill: Illness) -> Finding | None:
+    leads = dice.choose(*LEADS, odds=(0.4, 0.6))
+    side = dice.choose("left", "right", odds=(0.75, 0.25))
+    return _finding(dice, "Pacemaker", _chance(0.05, (ill.failure, 0.22)), side, leads)
 
 
-def _box(chest: Chest, center: Array, reach: float) -> tuple[slice, slice, slice]:
-    zs, ys, xs = (
-        slice(*np.searchsorted(grid, [middle - reach, middle + reach]).tolist())
-        for grid, middle in zip((chest.z, chest.y, chest.x), center[::-1], strict=True)
-    )
-    return zs, ys, xs
+def _central_line(dice: _Dice, ill: Illness) -> Finding | None:
+    tip = dice.choose(*TIPS, odds=(0.5, 0.3, 0.2))
+    side = dice.choose("left", "right", odds=(0.35, 0.65))
+    chance = _chance(0.05, (ill.bedridden, 0.5), (ill.cancer, 0.4))
+    return _finding(dice, "Central Line", chance, side, tip)
 
 
-def _squares(chest: Chest, box: tuple[slice, ...], center: Array, radii: Array) -> Array:
-    """Squared distance from ``center`` in units of ``radii``, over a box."""
-    zs, ys, xs = box
-    x = ((chest.x[xs] - center[0]) / radii[0]) ** 2
-    y = ((chest.y[ys] - center[1]) / radii[1]) ** 2
-    z = ((chest.z[zs] - center[2]) / radii[2]) ** 2
-    found: Array = (
-        x.astype(np.float32)[None, None]
-        + y.astype(np.float32)[None, :, None]
-        + z.astype(np.float32)[:, None, None]
-    )
-    return found
+def _atelectasis(dice: _Dice, ill: Illness, effusion: Finding | None) -> Finding | None:
+    site = dice.choose(*SITES, odds=(0.14, 0.1, 0.76))
+    side = dice.choose("left", "right", odds=(0.55, 0.45))
+    if effusion and effusion.side in ("left", "right") and site == "lower":
+        side = effusion.side
+    chance = _chance(0.08, (ill.bedridden, 0.38), (effusion is not None, 0.34), (ill.cancer, 0.3))
+    return _finding(dice, "Atelectasis", chance, side, site)
 
 
-def _consolidate(chest: Chest, finding: Finding, rng: np.random.Generator) -> None:
-    """Alveoli filled in one place, fluffy at the edge, with air left in the bronchi."""
-    assert finding.side
-    assert finding.site
-    center = lung_place(chest.patient, finding.side, finding.site, rng)
-    radii = (24 + 30 * finding.severity) * rng.uniform([0.9, 1.0, 0.75], [1.2, 1.4, 1.05])
-    box = _box(chest, center, float(radii.max()) * 1.5)
-    filled = 1.25 - _squares(chest, box, center, radii) + 0.42 * _lumps(chest, rng, 22.0, box)
-    filled += 0.25 * _lumps(chest, rng, 9.0, box)
-    side = chest.side(SIGNS[finding.side][0])[box[2]]
-    filled = np.clip(filled, 0, 1) * (0.55 + 0.4 * finding.severity) * side
-    chest.gas[box] *= 1 - filled
-    chest.vessel[box] *= 1 - 1.7 * filled
+def _fracture(dice: _Dice, ill: Illness) -> Finding | None:
+    side, site = dice.choose("left", "right"), dice.choose(*SITES, odds=(0.2, 0.5, 0.3))
+    return _finding(dice, "Fracture", _chance(0.018, (ill.injury, 0.7)), side, site)
 
 
-def _flood(chest: Chest, finding: Finding, rng: np.random.Generator) -> None:
-    """Haze that is densest about the hila, and swollen vessels."""
-    patient = chest.patient
-    box = (slice(0, len(chest.z)), slice(0, len(chest.y)), slice(0, len(chest.x)))
-    haze = np.zeros_like(chest.gas)
-    for sign in (-1, 1):
-        center = hilum(patient, sign) + np.array([sign * 16, 8, 22 + rng.normal(0, 8)])
-        distance = _squares(chest, box, center, np.array([62.0, 80.0, 82.0]))
-        haze += np.exp(-distance) * chest.side(sign)
-    lumps = _lumps(chest, rng, 26.0, box)
-    haze *= (0.26 + 0.62 * finding.severity) * np.clip(1 + 0.55 * lumps, 0.1, 2)
-    haze += 0.06 + 0.10 * finding.severity
-    np.clip(haze, 0, 0.9, out=haze)
-    chest.gas *= 1 - haze
-    chest.vessel *= 1 + (0.7 + 0.7 * finding.severity) * np.clip(1 - haze, 0, 1)
-
-
-def _collapse(chest: Chest, finding: Finding, rng: np.random.Generator) -> None:
-    """Gas between the chest wall and a smaller lung, with its pleura as a thin line."""
-    assert finding.side
-    patient = chest.patient
-    level = np.clip(patient.level(chest.z), 0, 1)
-    gap = (9 + 46 * finding.severity) * (1 - (0.85 - 0.5 * finding.severity) * level**0.8)
-    inner = wall_distance(patient, (chest.z, chest.y, chest.x), gap.astype(np.float32))
-    side = chest.side(SIGNS[finding.side][0])
-    free = np.clip(0.5 - inner, 0, 1) * chest.lung * side
-    pleura = np.clip(1 - np.abs(inner + 0.2) * 1.1, 0, 1) * chest.lung * side
-    # What is left of the lung holds less gas.
-    chest.gas *= 1 - (0.06 + 0.16 * finding.severity) * (side * (inner > 0))
-    chest.gas += free * (1 - chest.gas)
-    chest.gas *= 1 - 0.62 * pleura
-    chest.vessel *= 1 - np.minimum(free + pleura, 1)
-
-
-def _pour(chest: Chest, finding: Finding, rng: np.random.Generator) -> None:
-    """Fluid that fills a lung's lowest places first and climbs along the chest wall."""
-    assert finding.side
-    patient = chest.patient
-    for sign in SIGNS[finding.side]:
-        amount = finding.severity * (rng.uniform(0.75, 1.0) if finding.side == "bilateral" else 1)
-        x = np.array(sign * patient.half_width * 0.97)
-        angle = float(patient.diaphragm(x, np.array(0.0)))
-        surface = angle - 2 - (angle - patient.apex) * 0.44 * amount**1.2
-        climb = (44 + 26 * amount) * np.exp(-np.maximum(chest.wall, 0) * (VOXEL / 20))
-        depth = chest.z[:, None, None] - surface
-        wet = np.clip((depth + climb) / VOXEL + 0.5, 0, 1) * chest.side(sign)
-        chest.gas *= 1 - wet
-        chest.vessel *= 1 - wet
-
-
-def lesion(chest: Chest, finding: Finding, seed: int) -> tuple[Array, float]:
-    """Center (3,) and radius in mm of a nodule that lies wholly inside gas-filled lung."""
-    assert finding.side
-    assert finding.site
-    rng = stream(seed, Stream.DETAILS, LABELS.index("Lung Lesion"))
-    radius = 4.5 + 10 * finding.severity
-    tries = [lung_place(chest.patient, finding.side, finding.site, rng) for _ in range(24)]
-    box = np.stack(tries)
-    offsets = np.array([[0, 0, 0], *(np.eye(3) * radius), *(np.eye(3) * -radius)])
-    inside = chest.gas[chest.index(box[:, None] + offsets)].mean(axis=1) / LUNG
-    return tries[int(np.argmax(inside > 0.93 * inside.max()))], radius
-
-
-def kerley(chest: Chest, finding: Finding, seed: int) -> Array:
-    """(n, 2, 3) ends of short septal lines at the lungs' lower outer edges."""
-    rng = stream(seed, Stream.DETAILS, 64 + LABELS.index("Edema"))
-    count = int(4 + 14 * finding.severity)
-    patient = chest.patient
-    z = patient.apex + (patient.base - patient.apex) * rng.uniform(0.52, 0.78, 2 * count)
-    sign = np.repeat([-1, 1], count)
-    outer = sign * (patient.width_at(z) - 4)
-    inner = outer - sign * rng.uniform(12, 22, 2 * count)
-    y = rng.uniform(-25, 30, 2 * count)
-    drop = rng.normal(0, 1.5, 2 * count)
-    return np.stack([np.stack([outer, y, z], -1), np.stack([inner, y, z + drop], -1)], axis=1)
+def of_label(findings: tuple[Finding, ...], label: str) -> Finding | None:
+    """The finding with a label, if it is there; each is at most once."""
+    return next((finding for finding in findings if finding.label == label), None)

@@ -1,215 +1,257 @@
-"""Bones as points on their surfaces: seen edge-on, a thin cortex is bright by itself."""
+"""Bones: those of the atlas, each rib moved a little by itself, and shoulders in two poses.
 
-from dataclasses import dataclass
+In the atlas the arms are raised, as they are for a lateral view. For a frontal view the scapulae
+are turned down, and clavicles and humeri, of which the scan shows only parts, are built anew.
+"""
+
+from collections.abc import Mapping
 
 import numpy as np
 
-from xgem.phantoms.anatomy import Array, Patient
+from xgem.phantoms.anatomy import Patient
+from xgem.phantoms.atlas import (
+    CARTILAGE,
+    CLAVICLE,
+    HUMERUS,
+    LEFT_RIBS,
+    RIGHT_RIBS,
+    SCAPULA,
+    Bones,
+    load_atlas,
+)
+from xgem.phantoms.deformation import Deformation, ramp
+from xgem.phantoms.physique import bent, straight
+from xgem.phantoms.specks import Array, Specks, join, lengths, smooth_path
+from xgem.phantoms.streams import Stream, stream
+from xgem.study import Finding
 
-CORTEX = 0.036
-"""Attenuation of cortical bone beyond that of soft tissue, 1/mm."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cloud:
-    """Small specks of matter."""
-
-    points: Array
-    """(n, 3) in mm."""
-    weights: Array
-    """(n,) attenuation times volume: what a speck adds to its pixel times the pixel's area."""
-
-
-def join(clouds: list[Cloud]) -> Cloud:
-    """All specks of ``clouds``."""
-    return Cloud(
-        np.concatenate([c.points for c in clouds]), np.concatenate([c.weights for c in clouds])
-    )
-
-
-def lengths(path: Array) -> Array:
-    """(..., n): the part of a path (..., n, 3) that each of its points stands for, in mm."""
-    steps = np.linalg.norm(np.diff(path, axis=-2), axis=-1)
-    ends = np.concatenate([steps[..., :1], steps, steps[..., -1:]], axis=-1)
-    return np.asarray((ends[..., 1:] + ends[..., :-1]) / 2)
+CORTEX = 1.35
+"""mm of water that a millimeter of cortical bone weighs beyond the soft tissue in its place."""
+_HARDNESS = 2.5
+"""How much more bone weighs for the radiation of a radiograph than for that of the scan."""
+_SPINE, _GIRDLE, _CAGE = (27, 50), (HUMERUS, CLAVICLE + 1), (LEFT_RIBS[0], CARTILAGE)
+"""First and last label of each."""
 
 
-def smooth_path(knots: Array, count: int) -> Array:
-    """(count, 3) points along a Catmull-Rom curve through ``knots`` (k, 3)."""
-    padded = np.concatenate(
-        [2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]], axis=0
-    )
-    place = np.linspace(0, len(knots) - 1 - 1e-6, count)
-    k = place.astype(int)
-    t = (place - k)[:, None]
-    a, b, c, d = (padded[k + i] for i in range(4))
-    bend = (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
-    return np.asarray(b + 0.5 * ((c - a) * t + bend))
+def skeleton(patient: Patient, fine: bool) -> Bones:
+    """All bones in atlas coordinates, arms raised, as this patient has them."""
+    bones = load_atlas().bones[fine]
+    points = bones.specks.points.copy()
+    where = dict(bones.where)
+    if patient.mirrored:
+        points = mirrored(points)
+        where = {_other_side(label): place for label, place in where.items()}
+    mass = bones.specks.mass * np.float32(_HARDNESS * patient.bone)
+    mass[bones.range(*_SPINE)] *= np.float32(0.4)  # spongy: seen through more than ribs
+    rng = stream(patient.seed, Stream.ANATOMY, 3)
+    _move_ribs(points, mass, where, rng)
+    cartilage = where[CARTILAGE]
+    mass[cartilage] *= _patches(points[cartilage], rng) * np.float32(1.6 * patient.calcified)
+    return Bones(Specks(points, mass), where)
 
 
-def shell(path: Array, first: Array, second: Array, weight: float, around: int = 8) -> Cloud:
-    """The cortex of a long bone: rings with half axes ``first`` and ``second`` (..., n, 3)."""
-    turn = np.arange(around) * (2 * np.pi / around)
-    rings = (
-        path[..., None, :]
-        + first[..., None, :] * np.cos(turn)[:, None]
-        + second[..., None, :] * np.sin(turn)[:, None]
-    )
-    radius = (np.linalg.norm(first, axis=-1) + np.linalg.norm(second, axis=-1)) / 2
-    each = weight * lengths(path) * radius * (2 * np.pi / around)
-    weights = np.broadcast_to(each[..., None], rings.shape[:-1])
-    return Cloud(rings.reshape(-1, 3), weights.reshape(-1))
+def mirrored(points: Array) -> Array:
+    """(n, 3) atlas points seen in a mirror, as if the atlas's patient lay straight."""
+    turned = straight(points.T)
+    turned[0] *= -1
+    return np.ascontiguousarray(bent(turned).T)
 
 
-def ribs(patient: Patient) -> Cloud:
-    """Twelve pairs, on the outside of the rib cage, from the spine to where cartilage begins."""
-    number = np.arange(12)
-    span = patient.base - patient.apex
-    start = patient.apex - 12 + span * (0.02 + 0.083 * number) + np.array(patient.rib_wave)
-    fall = patient.rib_slope * np.interp(number, [0, 2, 5, 9, 11], [0.42, 0.72, 1.0, 1.12, 0.6])
-    end = np.interp(number, [0, 1, 4, 7, 9, 10, 11], [0.86, 0.84, 0.80, 0.74, 0.66, 0.5, 0.33])
-    theta = np.linspace(0.07, 1, 100)[None, :] * (end * np.pi)[:, None]
-    part = theta / np.pi
-    z = start[:, None] + fall[:, None] * (
-        part**1.25 - 0.16 * np.sin(np.pi * np.minimum(part * 2, 1))
-    )
-    z_wall = np.maximum(z, patient.apex + 0.04 * span)
-    width = patient.width_at(z_wall) + 4
-    front, back = patient.front_at(z_wall) - 3, patient.back_at(z_wall) + 5
-    power = 2 / patient.squareness
-    sine, cosine = np.sin(theta), np.cos(theta)
-    y = (front + back) / 2 + (back - front) / 2 * np.sign(cosine) * np.abs(cosine) ** power
-    spine = patient.spine_at(z)[0]
-    clouds = []
-    for sign in (-1, 1):
-        x = sign * width * sine**power + spine * np.maximum(1 - part * 3, 0)
-        path = np.stack([x, y, z], axis=-1)
-        thin = np.interp(part, [0, 0.1, 0.7, 1], [0.75, 1, 1, 0.85])[..., None]
-        tall = np.interp(number, [0, 3, 8, 11], [5.0, 6.2, 6.4, 4.5])[:, None, None]
-        up = np.zeros_like(path)
-        up[..., 2] = 1
-        out = np.stack([sign * sine, cosine, np.zeros_like(sine)], axis=-1)
-        clouds.append(shell(path, up * tall * thin, out * 2.8, CORTEX * 1.75 * patient.bone))
-    return join(clouds)
+def _other_side(label: int) -> int:
+    if label in LEFT_RIBS:
+        return label + 12
+    if label in RIGHT_RIBS:
+        return label - 12
+    if HUMERUS <= label <= CLAVICLE + 1:
+        return label + (1 if label % 2 else -1)  # left ones are odd
+    return label
 
 
-def vertebrae(patient: Patient) -> Cloud:
-    """Bodies with end plates, pedicles and spinous processes, from the neck to the loin."""
-    span = patient.base - patient.apex
-    number = np.arange(-3, 14)
-    z = patient.apex - 8 + span * (0.035 + 0.083 * number) + 2
-    x, y = patient.spine_at(z)
-    growth = np.interp(number, [-3, 0, 12], [0.72, 0.8, 1.12])
-    height = 0.083 * span * 0.39
-
-    turn = np.arange(26) * (2 * np.pi / 26)
-    rim = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
-    waist = np.linspace(-1, 1, 7)
-    side = np.concatenate([np.c_[rim * (1 - 0.12 * (1 - h * h)), np.full(26, h)] for h in waist])
-    side_weight = np.full(len(side), 16.5 * 2 * np.pi / 26 * 2 * height / 7 * 1.0)
-    radius = np.sqrt((np.arange(60) + 0.5) / 60)
-    golden = np.arange(60) * 2.39996
-    disk = np.stack([radius * np.cos(golden), radius * np.sin(golden)], axis=-1)
-    plates = np.concatenate([np.c_[disk, np.full(60, h)] for h in (-1, 1)])
-    plate_weight = np.full(120, np.pi * 16.5 * 14 / 60 * 1.6)
-    filling = np.concatenate([np.c_[disk, np.full(60, h)] for h in (-0.6, -0.2, 0.2, 0.6)])
-    filling_weight = np.full(240, np.pi * 16.5 * 14 / 60 * height / 2 * 0.28)
-    unit = np.concatenate([side, plates, filling])
-    weight = np.concatenate([side_weight, plate_weight, filling_weight])
-    size = np.stack([16.5 * growth, 14 * growth, np.full_like(growth, height)], axis=-1)
-    centers = np.stack([x, y, z], axis=-1)
-    bodies = centers[:, None] + unit * size[:, None]
-    weights = 0.48 * CORTEX * patient.bone * weight * growth[:, None] ** 2
-    clouds = [Cloud(bodies.reshape(-1, 3), weights.reshape(-1))]
-    for offset in (-1, 1):
-        ring = np.stack([3.4 * np.cos(turn), 9 * (turn / np.pi - 1), 4.8 * np.sin(turn)], axis=-1)
-        center = centers + np.stack([offset * 11.5 * growth, 18 * growth, -3 + 0 * z], axis=-1)
-        clouds.append(_spread(center[:, None] + ring, 14.0, patient))
-        arm = np.linspace(0, 1, 24)[:, None] * np.array([offset * 21.0, 10.0, -3.0])
-        clouds.append(_spread(center[:, None] + arm, 11.0, patient))
-    blade = np.linspace(0, 1, 24)[:, None] * np.array([0.0, 24.0, 19.0])
-    clouds.append(_spread(centers[:, None] + np.array([0, 26.0, 2.0]) + blade, 20.0, patient))
-    return join(clouds)
+def rib_part(points: Array) -> Array:
+    """(n,) how far along its rib each point lies: 0 at the spine, 1 at the breastbone."""
+    x = np.abs(straight(points.T)[0])
+    return np.asarray(np.arctan2(x, points[:, 1] - 8.0) / np.pi)
 
 
-def _spread(points: Array, volume: float, patient: Patient) -> Cloud:
-    flat = points.reshape(-1, 3)
-    return Cloud(flat, np.full(len(flat), CORTEX * patient.bone * volume))
+def _move_ribs(
+    points: Array, mass: Array, where: Mapping[int, slice], rng: np.random.Generator
+) -> None:
+    """Give every rib its own height, slope and strength, in place."""
+    drift = np.cumsum(rng.normal(0, 1.1, 12)) * 0.7
+    steep = rng.normal(0, 7)
+    for ribs in (LEFT_RIBS, RIGHT_RIBS):
+        own = drift + rng.normal(0, 1.3, 12)
+        slopes = steep * np.linspace(0.5, 1.2, 12) + rng.normal(0, 2.5, 12)
+        strength = rng.normal(1, 0.08, 12)
+        if rng.random() < 0.12:
+            strength[11] = 0.0  # no twelfth rib
+        for number, rib in enumerate(ribs):
+            mine = points[where[rib]]
+            part = rib_part(mine)
+            mine[:, 2] += own[number] * np.sin(np.pi * part)
+            mine[:, 2] += slopes[number] * 3 * part * (1 - part)
+            mass[where[rib]] *= np.float32(strength[number])
 
 
-def girdle(patient: Patient) -> Cloud:
-    """Clavicles, scapulae and the sternum."""
-    apex, width = patient.apex, patient.half_width
-    front = float(patient.front_at(np.array(apex + 40)))
-    clouds = []
-    for sign in (-1, 1):
-        outer = apex + patient.clavicle - 8
-        inner = apex + 34
-        knots = np.array(
+def _patches(points: Array, rng: np.random.Generator) -> Array:
+    """(n,) where cartilage has turned to bone: 0 or more, in patches of some millimeters."""
+    values = rng.normal(0, 1, 4096).astype(np.float32)
+    block = np.floor(points / 5.0).astype(np.int64)
+    return np.asarray(np.clip(values[(block @ [73, 193, 571]) % 4096] + 0.4, 0, 1.6))
+
+
+def break_ribs(bones: Bones, finding: Finding, rng: np.random.Generator) -> None:
+    """One to three neighboring ribs broken and put out of line, in place."""
+    assert finding.side
+    severity = finding.severity
+    first = {"upper": 2, "middle": 4, "lower": 6}[str(finding.site)] + int(rng.integers(2))
+    ribs = LEFT_RIBS if finding.side == "left" else RIGHT_RIBS
+    count = 1 if severity < 0.45 else 2 if severity < 0.75 else 3
+    place = rng.uniform(0.34, 0.62)
+    for number in range(count):
+        where = bones.where[ribs[first + number]]
+        points, mass = bones.specks.points[where], bones.specks.mass[where]
+        away = (rib_part(points) - place - 0.02 * number) * 300  # about mm along the rib
+        beyond = away > 0
+        offset = rng.normal(0, 1, 3)
+        offset[2] = rng.choice([-1, 1]) * (1.4 + abs(offset[2]))
+        offset *= (0.7 + 2.6 * severity) * np.array([0.5, 0.5, 1])
+        fade = np.exp(-np.maximum(away, 0) / 45)[:, None] * beyond[:, None]
+        points += (offset * fade).astype(np.float32)
+        mass *= np.where(np.abs(away) < 0.6 + 1.4 * severity, 0.15, 1).astype(np.float32)
+
+
+def frontal_bones(patient: Patient, body: Deformation, bones: Bones, spread: float) -> Specks:
+    """Shoulders in the patient with the arms hanging; scapulae moved outward by ``spread`` mm."""
+    parts = []
+    for sign, label in ((1, SCAPULA), (-1, SCAPULA + 1)):
+        points = bones.specks.points[bones.where[label]]
+        mass = bones.specks.mass[bones.where[label]]
+        cut = ramp(points[:, 2], -150, -128).astype(np.float32)  # where the scan ends
+        parts.append(Specks(body.apply(_lowered(points, sign, spread)), mass * cut))
+        parts.append(_girdle(patient, body, sign, spread))
+    return join(parts)
+
+
+def lateral_bones(body: Deformation, bones: Bones) -> Specks:
+    """Shoulders in the patient with the arms raised, as they are in the atlas."""
+    place = bones.range(*_GIRDLE)
+    return Specks(body.apply(bones.specks.points[place]), bones.specks.mass[place])
+
+
+def chest_bones(body: Deformation, bones: Bones) -> Specks:
+    """Spine, ribs, breastbone and cartilage in the patient."""
+    places = [bones.range(*_SPINE), bones.range(*_CAGE)]
+    return join([Specks(body.apply(bones.specks.points[p]), bones.specks.mass[p]) for p in places])
+
+
+def _lowered(points: Array, sign: int, spread: float) -> Array:
+    """A scapula turned about the shoulder as it is when the arm hangs, and rolled outward."""
+    pivot = np.array([sign * 118.0, 40.0, -128.0])
+    angle = sign * 0.62
+    away = points - pivot
+    turned = away.copy()
+    turned[:, 0] = away[:, 0] * np.cos(angle) - away[:, 2] * np.sin(angle)
+    turned[:, 2] = away[:, 0] * np.sin(angle) + away[:, 2] * np.cos(angle)
+    turned[:, 0] *= 0.9
+    rolled = np.array([sign * (spread + 2), -0.4 * spread, 14])
+    return np.asarray(turned + pivot + rolled, np.float32)
+
+
+def _girdle(patient: Patient, body: Deformation, sign: int, spread: float) -> Specks:
+    """Clavicle, spine of the scapula with its processes, and humerus of one side."""
+    rise = np.tan(patient.clavicle)
+    inner = np.array([sign * 15.0, -60.0, -94.0])
+    outer = np.array([sign * 138.0, 0.0, -94.0 - 123 * rise])
+    along = outer - inner
+    clavicle = smooth_path(
+        np.array(
             [
-                [sign * 13, front - 8, inner],
-                [sign * 50, front - 14, inner - 16],
-                [sign * 100, front + 20, (outer + inner) / 2 - 14],
-                [sign * (width + 28), 15, outer],
+                inner,
+                inner + 0.28 * along + [0, -14, -5],
+                inner + 0.66 * along + [0, 6, 3],
+                outer + np.array([0, 4, 0]),
             ]
-        )
-        path = smooth_path(knots, 70)
-        up, out = np.zeros_like(path), np.zeros_like(path)
-        up[:, 2] = np.interp(np.linspace(0, 1, 70), [0, 0.1, 0.5, 1], [9, 6, 5, 6])
-        out[:, 1] = 5
-        clouds.append(shell(path, up, out, CORTEX * 3.0 * patient.bone))
-        clouds.append(_scapula(patient, sign))
-    z = np.linspace(apex + 42, apex + 42 + 0.6 * (patient.base - apex), 90)
-    breadth = np.interp(np.linspace(0, 1, 90), [0, 0.18, 0.3, 0.8, 1], [26, 20, 12, 17, 8])
-    path = np.stack([0 * z, patient.front_at(z) - 9, z], axis=-1)
-    up, out = np.zeros_like(path), np.zeros_like(path)
-    up[:, 0], out[:, 1] = breadth, 5
-    clouds.append(shell(path, up, out, CORTEX * 0.9 * patient.bone, around=16))
-    return join(clouds)
+        ),
+        150,
+    )
+    part = np.linspace(0, 1, 150)
+    tall = np.interp(part, [0, 0.08, 0.3, 0.7, 0.9, 1], [11.0, 9.0, 6.8, 6.0, 7.5, 6.0])
+    shells = [_tube(clavicle, tall, 0.9 * tall, 0.22, 0.42)]
+    socket = outer + np.array([sign * (4 + 0.3 * spread), 14.0, 26.0])
+    tip = outer + np.array([sign * 17.0, 8.0, 6.0])
+    root = np.array([sign * (62.0 + spread), 66.0, outer[2] + 44])
+    spine = smooth_path(np.array([root, 0.5 * (root + tip) + [0, 14, 2], tip]), 120)
+    shells.append(_tube(spine, np.linspace(2.0, 6.5, 120), np.linspace(3.0, 8.0, 120), 0.12, 0.4))
+    hook = smooth_path(
+        np.array([socket + np.array([0, -4, -10]), socket + np.array([-sign * 10, -20, -16])]), 40
+    )
+    shells.append(_tube(hook, np.full(40, 6.0), np.full(40, 6.0), 0.2, 0.4))
+    rim = smooth_path(
+        np.array(
+            [
+                socket + np.array([0, 0, -16]),
+                socket + np.array([sign * -4, 2, 0]),
+                socket + np.array([0, 0, 16]),
+            ]
+        ),
+        60,
+    )
+    shells.append(_tube(rim, np.full(60, 3.0), np.full(60, 11.0), 0.3, 0.4))
+    shells.append(_humerus(socket, sign))
+    specks = join(shells)
+    return Specks(body.apply(specks.points), specks.mass * np.float32(_HARDNESS * patient.bone))
 
 
-def humeri(patient: Patient) -> Cloud:
-    """The upper arms where they hang at the sides."""
-    apex, width = patient.apex, patient.half_width
-    clouds = []
-    for sign in (-1, 1):
-        outer = apex + patient.clavicle - 8
-        head = np.array([sign * (width + 42.0), 12.0, outer + 30])
-        shaft = np.array([sign * (width + 50.0), 12.0, outer + 130])
-        path = np.linspace(0, 1, 50)[:, None] * (shaft - head) + head
-        thick = np.interp(np.linspace(0, 1, 50), [0, 0.03, 0.12, 0.3, 1], [8, 17, 22, 12, 11])
-        up, out = np.zeros_like(path), np.zeros_like(path)
-        up[:, 0], out[:, 1] = thick, thick
-        clouds.append(shell(path, up, out, CORTEX * 2.0 * patient.bone, around=14))
-    return join(clouds)
+def _humerus(socket: Array, sign: int) -> Specks:
+    head = socket + np.array([sign * 20.0, -4.0, 2.0])
+    down = head + np.array([sign * 55.0, -24.0, 290.0])
+    path = head + (down - head) * np.linspace(0, 1, 280)[:, None]
+    thick = np.interp(np.linspace(0, 1, 280), [0, 0.07, 0.13, 0.25, 1], [22, 21, 15, 11.5, 11])
+    shaft = _tube(path[12:], thick[12:], thick[12:], 0.7, 0.2, around=30)
+    # A ball of points by golden angles, in shells of equal volume.
+    count = 5000
+    place = np.arange(count) + 0.5
+    height = 1 - 2 * (place * 0.618034 % 1)
+    turn, radius = place * 2.399963, 23 * (place / count) ** (1 / 3)
+    flat = np.sqrt(1 - height**2)
+    ball = np.stack([flat * np.cos(turn), flat * np.sin(turn), height], axis=-1) * radius[:, None]
+    dense = np.where(radius > 21.8, 0.75, 0.24) * CORTEX * 0.9
+    each = dense * (4 / 3 * np.pi * 23**3 / count)
+    cap = Specks((head + ball).astype(np.float32), each.astype(np.float32))
+    return join([shaft, cap])
 
 
-def _scapula(patient: Patient, sign: int) -> Cloud:
-    apex, width, turned = patient.apex, patient.half_width, patient.scapula
-    glenoid = np.array([sign * (width + 22), 25, apex + 32])
-    top = np.array([sign * (width - 38 + turned), 62, apex + 12])
-    tip = np.array([sign * (width - 14 + turned), 82, apex + 148])
-    root = np.array([sign * (width - 42 + turned), 74, apex + 46])
-    acromion = np.array([sign * (width + 44), 20, apex + 2])
-    knob, coracoid = (glenoid + np.array(by) for by in ([0, -10, -14], [sign * -12, -22, -4]))
-    edges = [
-        (np.array([glenoid, (glenoid + tip) / 2 + [sign * -2, 6, 4], tip]), 8.0),
-        (np.array([top, root, (root + tip) / 2, tip]), 4.5),
-        (np.array([top, (top + glenoid) / 2 + [0, 0, -7], glenoid]), 3.5),
-        (np.array([root, (root + acromion) / 2 + [0, 14, 6], acromion]), 9.0),
-        (np.array([acromion, knob, coracoid]), 7.0),
-    ]
-    clouds = []
-    for knots, area in edges:
-        path = smooth_path(knots, 60)
-        clouds.append(Cloud(path, CORTEX * patient.bone * area * lengths(path)))
-    mix = np.random.default_rng(0).dirichlet([1, 1, 1], 500)
-    blade = mix @ np.stack([glenoid, top, tip])
-    face = 0.5 * np.linalg.norm(np.cross(top - glenoid, tip - glenoid))
-    clouds.append(Cloud(blade, np.full(500, CORTEX * patient.bone * face * 1.6 / 500)))
-    return join(clouds)
+def _tube(
+    path: Array, tall: Array, deep: Array, cortex: float, spongy: float, around: int = 18
+) -> Specks:
+    """A long bone along ``path`` (n, 3) with half axes (n,), of rings within rings.
 
-
-def fade(cloud: Cloud, factor: float) -> Cloud:
-    """The same specks, ``factor`` times as dense."""
-    return Cloud(cloud.points, cloud.weights * factor)
+    Args:
+        path: its axis.
+        tall: half axis across the beam of a frontal view, mm.
+        deep: half axis along it.
+        cortex: thickness of the cortex, mm.
+        spongy: density of what is inside against that of cortex.
+        around: specks in a ring.
+    """
+    along = np.gradient(path, axis=0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    first = np.cross(along, [0.0, 1.0, 0.0])
+    first /= np.linalg.norm(first, axis=1, keepdims=True) + 1e-9
+    second = np.cross(along, first)
+    # Each ring is turned against the next, or specks would line up as stripes.
+    turn = (np.arange(around) + 0.618 * np.arange(len(path))[:, None]) * (2 * np.pi / around)
+    rings = (
+        path[:, None]
+        + (first * tall[:, None])[:, None] * np.cos(turn)[..., None]
+        + (second * deep[:, None])[:, None] * np.sin(turn)[..., None]
+    )
+    each = CORTEX * cortex * lengths(path) * (tall + deep) * (np.pi / around)
+    inside = CORTEX * spongy * np.pi * tall * deep * lengths(path) / around
+    points, mass = [rings], [np.repeat(each, around)]
+    for share, weight in ((0.9, 0.36), (0.66, 0.34), (0.36, 0.3)):
+        points.append(path[:, None] + share * (rings - path[:, None]))
+        mass.append(np.repeat(weight * inside, around))
+    flat = np.concatenate([p.reshape(-1, 3) for p in points])
+    return Specks(flat.astype(np.float32), np.concatenate(mass).astype(np.float32))

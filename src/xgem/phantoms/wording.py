@@ -1,256 +1,200 @@
 """The report of a simulated study, by a small grammar.
 
 Every finding is said once among the findings and again in the impression; what is absent is
-denied, or not spoken of. Findings at the edge of visibility are hedged.
+denied, or not spoken of. What lies at the edge of visibility is hedged. A fifth of all phrases is
+held out: no report that a model is trained on uses them, so that they can measure whether a reader
+of reports knows more than the phrases it has seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from xgem.phantoms.findings import LABELS
+from xgem.phantoms.findings import DEVICES, EDGE, LABELS
+from xgem.phantoms.more_phrases import (
+    ATELECTASIS,
+    CENTRAL_LINE,
+    COLLAPSE,
+    FRACTURE,
+    HYPERINFLATION,
+    PACEMAKER,
+    WIDE_MEDIASTINUM,
+)
+from xgem.phantoms.normal_phrases import DENIALS, DEVICE_ONLY, NORMAL
+from xgem.phantoms.phrases import (
+    CARDIOMEGALY,
+    CONSOLIDATION,
+    EDEMA,
+    EFFUSION,
+    EFFUSIONS,
+    LESION,
+    MASS,
+    PNEUMOTHORAX,
+    Phrases,
+)
 from xgem.phantoms.streams import Stream, stream
 from xgem.study import Finding
 
 LONGEST = 60
 """Words of the longest report, nearly always."""
-DEVICES = ("Pacemaker", "Central Line")
-"""Findings that are there or not, however severe."""
-FAINT = 0.30
-"""Below this severity a finding may be hedged."""
+_HELD_OUT = 5
+"""Every fifth phrase of a group is held out."""
 
-SIZES = ("small", "moderate", "large")
-GRADES = ("mild", "moderate", "severe")
-DENSITIES = ("patchy", "moderate", "dense")
+_PHRASES: Mapping[str, Phrases] = {
+    "Cardiomegaly": CARDIOMEGALY,
+    "Pleural Effusion": EFFUSION,
+    "Pneumothorax": PNEUMOTHORAX,
+    "Consolidation": CONSOLIDATION,
+    "Edema": EDEMA,
+    "Lung Lesion": LESION,
+    "Pacemaker": PACEMAKER,
+    "Central Line": CENTRAL_LINE,
+    "Atelectasis": ATELECTASIS,
+    "Enlarged Cardiomediastinum": WIDE_MEDIASTINUM,
+    "Fracture": FRACTURE,
+    "Hyperinflation": HYPERINFLATION,
+}
+_SIZES = ("small", "moderate", "large")
+_GRADES = ("mild", "moderate", "severe")
+_DENSITIES = ("patchy", "moderate", "dense")
+_PLACES = {
+    "upper": ("{side} upper lobe", "{side} upper lung", "{side} upper zone"),
+    "middle": ("{side} mid lung", "{side} mid zone", "{side} middle lung"),
+    "lower": ("{side} lower lobe", "{side} lower lung", "{side} lower zone", "{side} lung base"),
+}
+
+
+def phrases(*, held_out: bool) -> frozenset[str]:
+    """All that reports are made of: what is held out, or the rest."""
+    groups: list[Sequence[str]] = [NORMAL, DEVICE_ONLY, *DENIALS.values()]
+    for finding in (*_PHRASES.values(), EFFUSIONS, MASS, COLLAPSE):
+        groups += [finding.stated, finding.hedged, finding.concluded, finding.doubted]
+    return frozenset(phrase for group in groups for phrase in _part(group, held_out))
+
+
+def _part(group: Sequence[str], held_out: bool) -> list[str]:
+    return [p for n, p in enumerate(group) if (n % _HELD_OUT == _HELD_OUT - 1) == held_out]
 
 
 @dataclass(frozen=True, slots=True)
-class Choose:
-    """Picks one of several ways to say something."""
+class _Writer:
+    """Picks phrases, all of the same part: those for training or those held out."""
 
     rng: np.random.Generator
+    held_out: bool
 
-    def __call__(self, *options: str) -> str:
-        """One of ``options``, each as likely as the others."""
-        return options[int(self.rng.integers(len(options)))]
+    def pick(self, phrases: Sequence[str], longest: int | None = None) -> str:
+        """One of the phrases; if possible one of at most ``longest`` words."""
+        mine = _part(phrases, self.held_out)
+        if longest is not None:
+            fitting = [phrase for phrase in mine if len(phrase.split()) <= longest]
+            mine = fitting or [min(mine, key=lambda phrase: len(phrase.split()))]
+        return mine[int(self.rng.integers(len(mine)))]
+
+    def fill(self, phrase: str, finding: Finding) -> str:
+        """A phrase with the words of one finding in it."""
+        words = _words_of(finding, self)
+        words |= {key.capitalize(): value[:1].upper() + value[1:] for key, value in words.items()}
+        return phrase.format(**words)
 
 
-def describe(findings: tuple[Finding, ...], seed: int) -> str:
-    """The report: "FINDINGS: ..." and "IMPRESSION: ..." on two lines, some 25 to 60 words."""
+def describe(findings: tuple[Finding, ...], seed: int, *, held_out: bool = False) -> str:
+    """The report: "FINDINGS: ..." and "IMPRESSION: ..." on two lines, some 25 to 60 words.
+
+    Args:
+        findings: what to report.
+        seed: decides the words.
+        held_out: use the phrases that no training report uses, and no others.
+    """
     rng = stream(seed, Stream.WORDING)
-    choose = Choose(rng)
+    writer = _Writer(rng, held_out)
     hedged = {
-        f.label: f.label not in DEVICES and f.severity < FAINT and rng.random() < 0.75
+        f.label: f.label not in DEVICES and f.severity < EDGE and rng.random() < 0.9
         for f in findings
     }
-    brief = len(findings) >= 4
-    present = [_sentence(f, hedged[f.label], brief, choose) for f in findings]
-    absent = [label for label in LABELS if label not in {f.label for f in findings}]
-    impression = _impression(findings, hedged, choose, rng)
-    spoken = _words([*present, impression])
+    longest = {0: None, 1: None, 2: 11, 3: 8}.get(len(findings), 6)
+    said = [_stated(f, hedged[f.label], longest, writer) for f in findings]
+    impression = _impression(findings, hedged, writer)
+    spoken = _count([*said, impression])
     goal = int(rng.integers(28, 46))
-    denials = _denials(absent, choose)
-    for place in rng.permutation(len(denials)):
-        sentence = denials[place]
-        if spoken >= goal or spoken + _words([sentence]) > LONGEST - 2:
-            continue
-        spoken += _words([sentence])
-        present.append(sentence)
-    body = [present[i] for i in rng.permutation(len(present))]
+    for sentence in _denials(findings, writer):
+        if spoken < goal and spoken + _count([sentence]) <= LONGEST - 2:
+            spoken += _count([sentence])
+            said.append(sentence)
+    body = [said[i] for i in rng.permutation(len(said))]
     return f"FINDINGS: {' '.join(body)}\nIMPRESSION: {impression}"
 
 
-def _words(sentences: Sequence[str]) -> int:
+def _count(sentences: Sequence[str]) -> int:
     return sum(len(sentence.split()) for sentence in sentences)
 
 
-def _grade(words: tuple[str, str, str], severity: float) -> str:
-    return words[0] if severity < 0.4 else words[1] if severity < 0.7 else words[2]
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
-
-
-def _named(finding: Finding, choose: Choose) -> str:
-    """The finding as a noun without article: "small left pleural effusion"."""
-    side, site, severity = finding.side, finding.site, finding.severity
-    if finding.label == "Cardiomegaly":
-        return f"{_grade(GRADES, severity)} {choose('cardiomegaly', 'cardiac enlargement')}"
-    if finding.label == "Pleural Effusion":
-        many = "s" if side == "bilateral" else ""
-        return f"{_grade(SIZES, severity)} {side} pleural effusion{many}"
-    if finding.label == "Pneumothorax":
-        return f"{_grade(SIZES, severity)} {side} pneumothorax"
-    if finding.label == "Consolidation":
-        dense = _grade(DENSITIES, severity)
-        return choose(
-            f"{dense} {side} {site} lung consolidation",
-            f"{dense} consolidation in the {side} {site} lung",
-            f"{dense} airspace consolidation in the {side} {site} lung",
-            f"{dense} {side} {site} zone consolidation",
-        )
-    if finding.label == "Edema":
-        grade = _grade(GRADES, severity)
-        return choose(f"{grade} bilateral pulmonary edema", f"{grade} bilateral interstitial edema")
-    if finding.label == "Lung Lesion":
-        what = "mass" if severity > 0.75 else "nodule"
-        size = _grade(SIZES, severity)
-        return choose(
-            f"{size} {what} in the {side} {site} lung",
-            f"{size} {side} {site} lung {what}",
-            f"{size} {side} {site} zone {what}",
-        )
-    if finding.label == "Pacemaker":
-        return f"{side}{choose(' pacemaker', ' chest wall pacemaker', '-sided pacemaker')}"
-    return f"{side} {choose('central line', 'central venous catheter', 'central venous line')}"
-
-
-def _sentence(finding: Finding, hedged: bool, brief: bool, choose: Choose) -> str:
-    """One finding as a full sentence, with its side, its site and how severe it is."""
-    if finding.label == "Pacemaker":
-        return _pacemaker(finding, brief, choose)
+def _words_of(finding: Finding, writer: _Writer) -> dict[str, str]:
+    severity, side, site = finding.severity, finding.side or "", finding.site or ""
+    level = 0 if severity < 0.36 else 1 if severity < 0.68 else 2
+    words = {
+        "grade": _GRADES[level],
+        "size": _SIZES[level],
+        "density": _DENSITIES[level],
+        "side": side,
+        "zone": {"upper": "upper", "middle": "mid", "lower": "lower"}.get(site, ""),
+        "leads": "leads" if "atrium" in site else "lead",
+        "tip": site,
+    }
+    if site in _PLACES:
+        options = _PLACES[site]
+        words["place"] = options[int(writer.rng.integers(len(options)))].format(side=side)
     if finding.label == "Central Line":
-        return _central_line(finding, brief, choose)
-    name = _named(finding, choose)
-    several = finding.side == "bilateral" and finding.label == "Pleural Effusion"
-    verb = "are" if several else "is"
-    if hedged:
-        return choose(
-            f"Possible {name}.",
-            f"{_capital(name)} cannot be excluded.",
-            f"Findings may represent {name}.",
-        )
-    if brief:
-        return f"{_capital(name)}."
-    if finding.label == "Cardiomegaly" and choose("noun", "verb") == "verb":
-        subject = choose("The heart", "The cardiac silhouette", "Cardiac silhouette")
-        return f"{subject} is {_grade(GRADES, finding.severity)}ly enlarged."
-    if finding.label == "Edema" and choose("plain", "haze") == "haze":
-        grade = _grade(GRADES, finding.severity)
-        haze = choose("perihilar haze", "perihilar opacities", "vascular congestion")
-        return f"Bilateral {haze} with {grade} pulmonary edema."
-    bare = several or finding.label in ("Edema", "Cardiomegaly")
-    article = "" if bare else "a "
-    return choose(
-        f"There {verb} {article}{name}.",
-        f"{_capital(name)} {verb} {choose('present', 'seen', 'noted')}.",
-        f"{_capital(article + name)} {verb} {choose('present', 'seen', 'noted')}.",
-        f"{_capital(name)}.",
-    )
+        words["tip"] = f"{'at' if 'junction' in site else 'in'} the {site}"
+    return words
 
 
-def _pacemaker(finding: Finding, brief: bool, choose: Choose) -> str:
-    name, site = _named(finding, choose), str(finding.site)
-    one = "atrium" not in site
-    lead = "lead" if one else "leads"
-    if brief:
-        return f"{_capital(name)} with {lead} in the {site}."
-    return choose(
-        f"{_capital(name)} with {'a ' if one else ''}{lead} in the {site}.",
-        f"{_capital(name)} is present, with {lead} ending in the {site}.",
-        f"A {name} is in place with {lead} in the {site}.",
-    )
+def _phrases(finding: Finding) -> Phrases:
+    if finding.label == "Pleural Effusion" and finding.side == "bilateral":
+        return EFFUSIONS
+    if finding.label == "Lung Lesion" and finding.severity > 0.75:
+        return MASS
+    if finding.label == "Atelectasis" and finding.severity > 0.8:
+        return COLLAPSE
+    return _PHRASES[finding.label]
 
 
-def _central_line(finding: Finding, brief: bool, choose: Choose) -> str:
-    name, site = _named(finding, choose), str(finding.site)
-    at = "at" if "junction" in site else "in"
-    if brief:
-        return f"{_capital(name)} with tip {at} the {site}."
-    return choose(
-        f"{_capital(name)} with its tip {at} the {site}.",
-        f"A {name} ends {at} the {site}.",
-        f"The tip of a {name} is {at} the {site}.",
-        f"{_capital(name)} terminates {at} the {site}.",
-    )
+def _stated(finding: Finding, hedged: bool, longest: int | None, writer: _Writer) -> str:
+    phrases = _phrases(finding)
+    return writer.fill(writer.pick(phrases.hedged if hedged else phrases.stated, longest), finding)
 
 
-def _denials(absent: list[str], choose: Choose) -> list[str]:
-    """Sentences that say what is not there, and what is normal."""
+def _impression(findings: tuple[Finding, ...], hedged: Mapping[str, bool], writer: _Writer) -> str:
+    if not findings:
+        return writer.pick(NORMAL)
+    longest = None if len(findings) < 3 else 5
     said = []
-    if "Cardiomegaly" in absent:
-        said.append(
-            choose(
-                "The heart is normal in size.",
-                "Heart size is normal.",
-                "The cardiac silhouette is within normal limits.",
-                "No cardiomegaly.",
-            )
-        )
-    pleura = [label.lower() for label in ("Pleural Effusion", "Pneumothorax") if label in absent]
-    if pleura:
-        if choose("this", "that") == "this":
-            pleura.reverse()
-        names = " or ".join(pleura)
-        said.append(choose(f"No {names}.", f"There is no {names}.", f"No {names} is seen."))
-    lungs = {"Consolidation": "consolidation", "Edema": "edema", "Lung Lesion": "nodule"}
-    clear = [name for label, name in lungs.items() if label in absent]
-    if len(clear) == 3 and not {"Pneumothorax", "Pleural Effusion"} - set(absent):
-        said.append(
-            choose(
-                "The lungs are clear.",
-                "Lungs are clear without consolidation or edema.",
-                "The lungs are well expanded and clear.",
-                "No focal consolidation, edema or nodule.",
-            )
-        )
-    elif clear:
-        names = ", ".join(clear[:-1]) + (" or " if len(clear) > 1 else "") + clear[-1]
-        said.append(choose(f"No {names}.", f"There is no {names}.", f"No {names} is identified."))
-    if not {"Pacemaker", "Central Line"} - set(absent):
-        said.append(choose("No lines or devices.", "There are no lines or devices."))
-    if "Cardiomegaly" in absent and "Edema" in absent:
-        said.append(
-            choose(
-                "The mediastinal contours are normal.",
-                "Mediastinal and hilar contours are unremarkable.",
-                "The aorta and hilar contours are normal.",
-            )
-        )
-    said.append(
-        choose(
-            "The bones are intact.",
-            "No acute bone abnormality.",
-            "Bony structures are unremarkable.",
-            "No fracture is seen.",
-        )
-    )
-    if "Pneumothorax" in absent:
-        said.append(choose("The trachea is midline.", "Lung volumes are normal."))
+    for place in writer.rng.permutation(len(findings)):
+        finding = findings[place]
+        phrases = _phrases(finding)
+        options = phrases.doubted if hedged[finding.label] else phrases.concluded
+        said.append(writer.fill(writer.pick(options, longest), finding))
+    if len(findings) == 1 and findings[0].label in DEVICES:
+        said.append(writer.pick(DEVICE_ONLY))
+    return " ".join(said)
+
+
+def _denials(findings: tuple[Finding, ...], writer: _Writer) -> list[str]:
+    """Sentences that say what is not there, each finding at most once, in the order of telling."""
+    absent = set(LABELS) - {finding.label for finding in findings}
+    groups = [group for group in DENIALS if group <= absent]
+    # What denies more comes first mostly, as in "the lungs are clear".
+    weight = np.array([1.0 + 1.2 * len(group) for group in groups])
+    order = writer.rng.choice(len(groups), len(groups), replace=False, p=weight / weight.sum())
+    said, denied = [], set[str]()
+    for place in order:
+        group = groups[place]
+        if denied & group:
+            continue
+        denied |= group
+        said.append(writer.pick(DENIALS[group]))
     return said
 
 
-def _impression(
-    findings: tuple[Finding, ...],
-    hedged: dict[str, bool],
-    choose: Choose,
-    rng: np.random.Generator,
-) -> str:
-    if not findings:
-        return choose(
-            "No acute cardiopulmonary abnormality.",
-            "No acute cardiopulmonary process.",
-            "Normal chest radiograph.",
-            "No evidence of acute disease.",
-            "Normal study, no acute abnormality.",
-        )
-    said = []
-    for place in rng.permutation(len(findings)):
-        finding = findings[place]
-        name = _named(finding, choose)
-        if finding.label == "Central Line" and len(findings) < 4:
-            at = "at" if "junction" in str(finding.site) else "in"
-            name = f"{name} {choose('with tip ', 'ending ')}{at} the {finding.site}"
-        elif finding.label == "Pacemaker" and len(findings) < 4:
-            several = "s" if "atrium" in str(finding.site) else ""
-            name = f"{name} with lead{several} in the {finding.site}"
-        elif len(findings) >= 5 and finding.label not in DEVICES:
-            name = name.partition(" ")[2]  # leaves how severe it is to the findings
-        elif hedged[finding.label]:
-            name = choose(f"possible {name}", f"probable {name}")
-        said.append(_capital(name) + ".")
-    if not {f.label for f in findings} - set(DEVICES) and len(findings) == 1:
-        said.append(choose("No acute cardiopulmonary abnormality.", "No acute disease."))
-    return " ".join(said)
+assert set(_PHRASES) == set(LABELS)

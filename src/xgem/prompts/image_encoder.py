@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xgem.data.batches import collate_images
+from xgem.kinds import PromptEncoderKind
 from xgem.study import Content
 
 
@@ -27,7 +28,7 @@ class ImageEncoder(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvImageEncoderConfig:
+class ConvImageEncoderConfig(PromptEncoderKind):
     """A small residual network, for a few thousand studies and two cores."""
 
     kind: Literal["conv_image_encoder"] = "conv_image_encoder"
@@ -95,7 +96,7 @@ class ConvImageEncoder(ImageEncoder):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipImageEncoderConfig:
+class ClipImageEncoderConfig(PromptEncoderKind):
     """CLIP's vision tower; the defaults are ViT-L/14, as published."""
 
     kind: Literal["clip_image_encoder"] = "clip_image_encoder"

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xgem.data.report_tokens import ReportTokens
 from xgem.errors import ConfigError
+from xgem.kinds import PromptEncoderKind
 from xgem.study import Content
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportEncoderConfig:
+class ReportEncoderConfig(PromptEncoderKind):
     """CLIP's text tower; the defaults are ViT-L/14's, as published."""
 
     kind: Literal["report_encoder"] = "report_encoder"
@@ -31,6 +33,10 @@ class ReportEncoderConfig:
     width: int = 768
     empty_text: str = ""
     """The text that stands for no report; released: the empty one."""
+    pooled: Literal["end", "highest_token"] = "end"
+    """Whose state is the report's: that of the first EOS, or that of the token with the highest id.
+    In CLIP's vocabulary they are the same. With a learned one, where EOS has a low id, the second
+    leaves reports unread from that token on; the first bundled model was trained so."""
 
     def build(self) -> "ReportEncoder":
         return ReportEncoder(self)
@@ -44,7 +50,7 @@ class ReportEncoder(nn.Module):
 
         super().__init__()
         self.config = config
-        end = self.tokens.eos if config.vocabulary else config.vocabulary_size - 1
+        self.end = self.tokens.eos if config.vocabulary else config.vocabulary_size - 1
         self.tower = CLIPTextModelWithProjection(
             CLIPTextConfig(
                 vocab_size=config.vocabulary_size,
@@ -57,7 +63,7 @@ class ReportEncoder(nn.Module):
                 hidden_act="quick_gelu",
                 pad_token_id=0,
                 bos_token_id=1,
-                eos_token_id=end,
+                eos_token_id=self.end,
             )
         )
 
@@ -80,4 +86,12 @@ class ReportEncoder(nn.Module):
         return self.tokens.encode([str(text) for text in contents], self.config.positions)
 
     def forward(self, ids: Int[Tensor, "batch tokens"]) -> Float[Tensor, "batch embedding"]:
-        return F.normalize(self.tower(input_ids=ids).text_embeds.float(), dim=-1)
+        # Pooled here: where EOS is 2, transformers takes CLIP's first configuration for granted,
+        # in which 2 was written and EOS was the highest id, and pools there.
+        states = self.tower.text_model(input_ids=ids).last_hidden_state
+        if self.config.pooled == "highest_token":
+            places = ids.argmax(-1)
+        else:
+            places = (ids == self.end).int().argmax(-1)
+        pooled = states[torch.arange(len(ids), device=ids.device), places]
+        return F.normalize(self.tower.text_projection(pooled).float(), dim=-1)

@@ -22,6 +22,8 @@ class Context:
     unconditional: Float[Tensor, "batch 1 width"] | None
     """The same mixture of empty contents, from which guidance leads away; None where nothing was
     given, and guidance has nothing to follow."""
+    heard: int = 0
+    """How many prompts are mixed in ``prompt``; 0 where nothing was given."""
 
 
 class PromptReader:
@@ -71,4 +73,4 @@ class PromptReader:
         shares = list(weights.values())
         prompts = [vectors[modality].expand(batch, -1) for modality in weights]
         empties = [self.empty(modality).expand(batch, -1) for modality in weights]
-        return Context(mix(prompts, shares), mix(empties, shares))
+        return Context(mix(prompts, shares), mix(empties, shares), len(weights))

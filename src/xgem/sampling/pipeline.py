@@ -299,13 +299,14 @@ class XGeM:
         return made
 
     def _require_prepared(self, study: Study) -> None:
-        size = self.model.preprocessing.size
         for modality, content in study.contents.items():
-            if isinstance(content, np.ndarray) and content.shape != (size, size):
-                found = " x ".join(map(str, content.shape))
+            wanted = self.model.parts[modality].prompt_encoder.empty
+            if np.shape(content) != np.shape(wanted):
+                found, size = (" x ".join(map(str, np.shape(c))) for c in (content, wanted))
                 raise InputError(
-                    f"the {modality.name} of study {study.id} has {found} pixels, this model takes "
-                    f"{size} x {size}; read its file with XGeM.read, which prepares it"
+                    f"the {modality.name} of study {study.id} has {found} "
+                    f"{'pixels' if ' x ' in size else 'values'}, this model takes {size}; read its "
+                    f"file with XGeM.read, which prepares it"
                 )
 
 

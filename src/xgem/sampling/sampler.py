@@ -146,15 +146,17 @@ def _predict(
     Prompts are guided first, with the other outputs heard and without; then the other outputs are,
     from the one to the other. The two commute: the result is linear in each scale.
     """
+    counts = torch.full_like(timestep, float(context.heard))
 
     def prompted(heard: Tokens | None) -> Tensor:
         if context.unconditional is None or guidance == 1:
-            return _denoise(parts, latent, timestep, context.prompt, heard)
+            return _denoise(parts, latent, timestep, context.prompt, counts, heard)
         both = _denoise(
             parts,
             latent.repeat(2, *[1] * (latent.ndim - 1)),
             timestep.repeat(2),
             torch.cat([context.unconditional, context.prompt]),
+            torch.cat([torch.zeros_like(counts), counts]),
             None if heard is None else heard.repeat(2, 1, 1),
         )
         unconditional, conditional = both.chunk(2)
@@ -172,11 +174,13 @@ def _denoise(
     latent: Float[Tensor, "batch *latent"],
     timestep: Float[Tensor, "batch"],
     prompt: Float[Tensor, "batch 1 width"],
+    counts: Float[Tensor, " batch"],
     heard: Tokens | None,
 ) -> Float[Tensor, "batch *latent"]:
     couple = None
     if heard is not None:
         assert parts.coupling is not None
+        prompt = parts.coupling.context(prompt, counts, heard)
         couple = parts.coupling.bind(heard)
     predicted: Tensor = parts.predict(latent, timestep, prompt, couple)
     return predicted

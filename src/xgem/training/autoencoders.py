@@ -3,21 +3,26 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from PIL import Image
+from pydantic import ConfigDict, with_config
 from torch import Tensor, nn
 
 from xgem.data.batches import batch_indices, chunks
-from xgem.model import Autoencoder, Model
-from xgem.study import Content
+from xgem.errors import StoreError
+from xgem.model import Autoencoder, Model, ModelConfig
+from xgem.share import Share, Split
+from xgem.study import Content, Modality
+from xgem.training.material import Material
 from xgem.training.pictures import tile
-from xgem.training.stage import Optimization
+from xgem.training.stage import Batch, Optimization
 from xgem.training.studies import Studies
 
 
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderStageConfig:
     """One autoencoder."""
@@ -32,6 +37,21 @@ class AutoencoderStageConfig:
         """Folder of the results."""
         return f"{self.stage}-{self.part}"
 
+    encoded: ClassVar[bool] = False
+    """Whether it learns from prompts and latents, not from studies."""
+
+    def stores(self, model: ModelConfig) -> list[str]:
+        """Name the components that the stage leaves changed."""
+        return [self.part]
+
+    def runs(self, model: ModelConfig) -> list[str]:
+        """Name the components that the stage runs through."""
+        return [self.part]
+
+    def build(self, model: Model, material: Material, seed: int) -> "AutoencoderStage":
+        """Make the stage."""
+        return AutoencoderStage(self, model, material.train, material.held_out, seed)
+
 
 @runtime_checkable
 class Trainable(Autoencoder, Protocol):
@@ -43,13 +63,20 @@ class Trainable(Autoencoder, Protocol):
         """Return mean and log variance of the posterior, in the autoencoder's own scale."""
         ...
 
-    def loss(
-        self, batch: Tensor, progress: float, rng: torch.Generator
-    ) -> Mapping[str, Tensor]: ...
+    def loss(self, batch: Tensor, progress: float, share: Share) -> Mapping[str, Tensor]:
+        """Score the own rows of a batch of contents; the same in all processes."""
+        ...
 
     def fit_normalization(self, raw: Float[Tensor, "batch *latent"]) -> None:
         """Make what ``to_latent`` gives of mean 0 and variance 1, from raw means."""
         ...
+
+
+@dataclass(frozen=True)
+class AutoencoderBatch(Batch):
+    """Contents of the modalities that share the autoencoder; a row is a content."""
+
+    inputs: Tensor
 
 
 class AutoencoderStage:
@@ -67,7 +94,7 @@ class AutoencoderStage:
         self.train, self.held_out = train, held_out
         self.name = config.name
         self.trained = nn.ModuleDict({config.part: model.components[config.part]})
-        self.extra = nn.Module()
+        self.frozen, self.extra = nn.ModuleDict(), nn.Module()
         self.served = [
             parts.modality for parts in model.config.modalities if parts.autoencoder == config.part
         ]
@@ -78,46 +105,71 @@ class AutoencoderStage:
         assert isinstance(autoencoder, Trainable)
         return autoencoder
 
-    def _contents(self, studies: Studies, batch: Sequence[int]) -> list[Content]:
-        """Return what the studies hold of the served modalities, each study's in turn."""
-        return [
-            content
-            for index in batch
-            for modality in self.served
-            for content in studies.contents(modality, studies.present(modality, [index]))
-        ]
+    @cached_property
+    def holders(self) -> list[int]:
+        """Training studies that hold any of the served modalities."""
+        held = [study for study in range(len(self.train)) if self._held(self.train, [study])]
+        if not held:
+            names = " or ".join(modality.name for modality in self.served)
+            raise StoreError(
+                f"no study to train on holds {names}; {self.name} has nothing to learn"
+            )
+        return held
 
-    def loss(self, step: int, progress: float, rng: torch.Generator) -> Mapping[str, Tensor]:
+    def _held(self, studies: Studies, batch: Sequence[int]) -> list[tuple[int, Modality]]:
+        """List what the studies hold of the served modalities, each study's in turn."""
+        return [(s, m) for s in batch for m in self.served if studies.present(m, [s])]
+
+    def _contents(self, studies: Studies, held: Sequence[tuple[int, Modality]]) -> list[Content]:
+        return [studies.contents(modality, [study])[0] for study, modality in held]
+
+    def batch(self, step: int, split: Split, rng: torch.Generator) -> AutoencoderBatch:
         # The batch size counts contents: a study in two views fills two places.
         size = -(-self.config.optimization.batch_size // len(self.served))
-        contents = self._contents(self.train, batch_indices(len(self.train), size, self.seed, step))
-        return self.autoencoder.loss(self.autoencoder.collate(contents), progress, rng)
+        places = batch_indices(len(self.holders), size, self.seed, step)
+        return self._batch(self.train, [self.holders[place] for place in places], split, rng)
 
-    def validation_loss(self) -> Mapping[str, Tensor]:
-        contents = self._contents(self.held_out, range(min(64, len(self.held_out))))
+    def _batch(
+        self, studies: Studies, batch: Sequence[int], split: Split, rng: torch.Generator
+    ) -> AutoencoderBatch:
+        held = self._held(studies, batch)
+        share = split.share(len(held), rng)
+        own = share.of(held)
+        inputs = self.autoencoder.collate(self._contents(studies, own))
+        return AutoencoderBatch(tuple(study for study, _ in own), share, inputs)
+
+    def loss(self, batch: AutoencoderBatch, progress: float) -> Mapping[str, Tensor]:
+        return self.autoencoder.loss(batch.inputs, progress, batch.share)
+
+    def validation_loss(self, split: Split) -> Mapping[str, Tensor]:
         rng = torch.Generator().manual_seed(self.seed)
-        return self.autoencoder.loss(self.autoencoder.collate(contents), 1.0, rng)
+        studies = range(min(64, len(self.held_out)))
+        if not self._held(self.held_out, studies):
+            return {}
+        batch = self._batch(self.held_out, studies, split, rng)
+        return self.loss(batch.to(self.model.device), 1.0)
 
     def picture(self) -> Image.Image | None:
         """Set held-out contents above what is left of them after encoding and decoding."""
-        contents = self._contents(self.held_out, range(min(8, len(self.held_out))))[:8]
+        held = self._held(self.held_out, range(min(8, len(self.held_out))))[:8]
+        if not held:
+            return None
+        contents = self._contents(self.held_out, held)
         autoencoder = self.autoencoder
-        latents = autoencoder.to_latent(autoencoder.collate(contents))
-        again = autoencoder.decode(latents)
-        return tile([contents, again])
+        latents = autoencoder.to_latent(autoencoder.collate(contents).to(self.model.device))
+        return tile([contents, autoencoder.decode(latents)])
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def finish(self) -> None:
         """Fit the latents' normalization."""
         autoencoder = self.autoencoder
         raw = []
         for chunk in chunks(min(2048, len(self.train)), 64):
-            contents = self._contents(self.train, chunk)
+            contents = self._contents(self.train, self._held(self.train, chunk))
             if contents:
-                raw.append(autoencoder.encode(autoencoder.collate(contents))[0])
+                inputs = autoencoder.collate(contents).to(self.model.device)
+                raw.append(autoencoder.encode(inputs)[0])
         autoencoder.fit_normalization(torch.cat(raw))
 
-    @cached_property
-    def stored(self) -> list[str]:
-        """Components that the stage leaves changed."""
-        return [self.config.part]
+    def study_ids(self, studies: Sequence[int]) -> list[str]:
+        return self.train.ids(studies)

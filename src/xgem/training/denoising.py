@@ -3,25 +3,30 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from PIL import Image
+from pydantic import ConfigDict, with_config
 from torch import Tensor, nn
 
 from xgem.data.batches import batch_indices
 from xgem.diffusion.process import Process, add_noise, loss_weight, target
-from xgem.model import Model
+from xgem.errors import StoreError
+from xgem.model import Model, ModelConfig
 from xgem.sampling.context import Context
 from xgem.sampling.sampler import sample_latents
+from xgem.share import Split
 from xgem.study import Modality
 from xgem.training.encoded import Encoded
-from xgem.training.multi_prompt import draw_prompts
+from xgem.training.material import Material
+from xgem.training.multi_prompt import Hearing, draw_prompts
 from xgem.training.pictures import tile
-from xgem.training.stage import Optimization
+from xgem.training.stage import Batch, Optimization
 
 
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, kw_only=True)
 class DenoisingConfig:
     """The denoiser of one modality."""
@@ -34,11 +39,45 @@ class DenoisingConfig:
     weighting: Literal["uniform", "min_snr"] = "uniform"
     """Of the squared error by noise level; published: uniform."""
     min_snr_gamma: float = 5.0
+    hearing: Hearing = "subsets"
+    """Which prompts a step hears; published: any subset (Multi-Prompt Training)."""
 
     @property
     def name(self) -> str:
         """Folder of the results."""
         return f"{self.stage}-{self.modality.name}"
+
+    encoded: ClassVar[bool] = True
+    """Whether it learns from prompts and latents, not from studies."""
+
+    def stores(self, model: ModelConfig) -> list[str]:
+        """Name the components that the stage leaves changed."""
+        return [f"{self.modality.name}_denoiser"]
+
+    def runs(self, model: ModelConfig) -> list[str]:
+        """Name the components that the stage runs through."""
+        decoded = [m.autoencoder for m in model.modalities if m.modality == self.modality]
+        return [*self.stores(model), *decoded]
+
+    def build(self, model: Model, material: Material, seed: int) -> "Denoising":
+        """Make the stage."""
+        return Denoising(self, model, *material.encoded(model), seed)
+
+
+@dataclass(frozen=True)
+class DenoisingBatch(Batch):
+    """Noisy latents and what prompts them; a row is a study."""
+
+    clean: Float[Tensor, "rows *latent"]
+    noise: Float[Tensor, "rows *latent"]
+    timestep: Int[Tensor, " rows"]
+    level: Float[Tensor, " rows"]
+    prompt: Float[Tensor, "rows 1 width"]
+
+    @property
+    def timesteps(self) -> list[int]:
+        drawn: list[int] = self.timestep.tolist()
+        return drawn
 
 
 class Denoising:
@@ -52,13 +91,8 @@ class Denoising:
         name = config.modality.name
         self.name = config.name
         self.trained = nn.ModuleDict({f"{name}_denoiser": model.components[f"{name}_denoiser"]})
-        self.extra = nn.Module()
+        self.frozen, self.extra = nn.ModuleDict(), nn.Module()
         self.levels = model.parts[config.modality].levels
-
-    @cached_property
-    def stored(self) -> list[str]:
-        """Components that the stage leaves changed."""
-        return list(self.trained)
 
     @cached_property
     def others(self) -> list[Modality]:
@@ -68,68 +102,83 @@ class Denoising:
     @cached_property
     def holders(self) -> list[int]:
         """Training studies that hold the modality."""
-        held: list[int] = self.train.present[self.config.modality].nonzero()[:, 0].tolist()
+        held = self.train.holders([self.config.modality])
+        if not held:
+            raise StoreError(
+                f"no study to train on holds a {self.config.modality.name}; {self.name} has "
+                f"nothing to learn"
+            )
         return held
 
-    def loss(self, step: int, progress: float, rng: torch.Generator) -> Mapping[str, Tensor]:
-        batch = batch_indices(
-            len(self.holders), self.config.optimization.batch_size, self.seed, step
-        )
-        return self._loss(self.train, [self.holders[index] for index in batch], rng)
+    def batch(self, step: int, split: Split, rng: torch.Generator) -> DenoisingBatch:
+        size = self.config.optimization.batch_size
+        places = batch_indices(len(self.holders), size, self.seed, step)
+        return self._batch(self.train, [self.holders[place] for place in places], split, rng)
 
-    def validation_loss(self) -> Mapping[str, Tensor]:
-        held = self.held_out.present[self.config.modality].nonzero()[:256, 0].tolist()
-        return self._loss(self.held_out, held, torch.Generator().manual_seed(self.seed))
-
-    def _loss(
-        self, encoded: Encoded, studies: Sequence[int], rng: torch.Generator
-    ) -> Mapping[str, Tensor]:
-        modality = self.config.modality
-        clean = encoded.latents[modality][list(studies)].float()
-        prompt = draw_prompts(encoded, studies, self.others, self.config.drop, rng)
-        timestep = torch.randint(len(self.levels), (len(studies),), generator=rng)
-        noise = torch.randn(clean.shape, generator=rng)
+    def _batch(
+        self, encoded: Encoded, studies: Sequence[int], split: Split, rng: torch.Generator
+    ) -> DenoisingBatch:
+        share = split.share(len(studies), rng)
+        own = share.of(studies)
+        clean = encoded.latents[self.config.modality][own].float()
+        config = self.config
+        prompt, _ = draw_prompts(encoded, own, self.others, config.drop, share, config.hearing)
+        timestep = share.randint(len(self.levels))
+        noise = share.randn(*clean.shape[1:])
         level = self.levels[timestep]
-        noisy = add_noise(clean, noise, level)
-        predicted = self.model.parts[modality].predict(noisy, timestep.float(), prompt)
+        return DenoisingBatch(tuple(own), share, clean, noise, timestep, level, prompt)
+
+    def loss(self, batch: DenoisingBatch, progress: float) -> Mapping[str, Tensor]:
+        config, process = self.config, self.model.process
+        noisy = add_noise(batch.clean, batch.noise, batch.level)
+        parts = self.model.parts[config.modality]
+        predicted = parts.predict(noisy, batch.timestep.float(), batch.prompt)
         weight = loss_weight(
-            level, self.config.weighting, self.model.process.prediction, self.config.min_snr_gamma
+            batch.level, config.weighting, process.prediction, config.min_snr_gamma
         )
-        return {"noise": denoising_loss(predicted, clean, noise, level, weight, self.model.process)}
+        errors = denoising_errors(predicted, batch.clean, batch.noise, batch.level, process)
+        return {"noise": batch.share.mean(errors * weight.to(errors))}
+
+    def validation_loss(self, split: Split) -> Mapping[str, Tensor]:
+        held = self.held_out.holders([self.config.modality])[:256]
+        if not held:
+            return {}
+        rng = torch.Generator().manual_seed(self.seed)
+        return self.loss(self._batch(self.held_out, held, split, rng).to(self.model.device), 1.0)
 
     def picture(self) -> Image.Image | None:
-        """Show held-out contents, and below each what is made of all its other modalities."""
-        modality, count = self.config.modality, 8
-        rows = self.held_out.present[modality].nonzero()[:count, 0].tolist()
+        """Show held-out contents, and below each what is made of one of its other modalities."""
+        modality, device = self.config.modality, self.model.device
+        rows = self.held_out.holders([modality])[:8]
+        if not rows:
+            return None
         parts = self.model.parts[modality]
-        prompt = draw_prompts(
-            self.held_out, rows, self.others[-1:], 0.0, torch.Generator().manual_seed(0)
-        )
+        share = Split().share(len(rows), torch.Generator().manual_seed(0))
+        prompt, _ = draw_prompts(self.held_out, rows, self.others[-1:], 0.0, share)
+        empty = self.held_out.empty[self.others[-1]].to(device).expand(len(rows), 1, -1)
         latents = sample_latents(
             self.model,
-            {modality: Context(prompt, self._empty(len(rows)))},
+            {modality: Context(prompt.to(device), empty)},
             range(len(rows)),
             self.model.config.sampling,
         )[modality]
-        truth = parts.autoencoder.decode(self.held_out.latents[modality][rows].float())
+        truth = parts.autoencoder.decode(self.held_out.latents[modality][rows].float().to(device))
         return tile([truth, parts.autoencoder.decode(latents)])
-
-    def _empty(self, batch: int) -> Float[Tensor, "batch 1 width"]:
-        return self.held_out.empty[self.others[-1]].expand(batch, 1, -1)
 
     def finish(self) -> None:
         """Nothing follows from the final weights."""
 
+    def study_ids(self, studies: Sequence[int]) -> list[str]:
+        return self.train.names(studies)
 
-def denoising_loss(
+
+def denoising_errors(
     predicted: Float[Tensor, "batch *latent"],
     clean: Float[Tensor, "batch *latent"],
     noise: Float[Tensor, "batch *latent"],
     level: Float[Tensor, " batch"],
-    weight: Float[Tensor, " batch"],
     process: Process,
-) -> Float[Tensor, ""]:
-    """Weighted squared error of a prediction of noise or velocity, averaged over the batch."""
+) -> Float[Tensor, " batch"]:
+    """Squared error of each prediction of noise or velocity, averaged over its latent."""
     wanted = target(clean, noise, level, process.prediction)
-    errors = (predicted.float() - wanted).square().flatten(1).mean(1)
-    return (errors * weight.to(errors)).mean()
+    return (predicted.float() - wanted).square().flatten(1).mean(1)

@@ -1,110 +1,129 @@
-"""Prompts and latents of all studies, computed once and kept beside the run."""
+"""What the denoisers train on: prompts and latents of all studies, stored or made as they go."""
 
-import hashlib
-import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from xgem.data.batches import chunks
 from xgem.model import Model
 from xgem.sampling.context import PromptReader
 from xgem.study import Modality
+from xgem.training.precision import Precision, autocast
 from xgem.training.studies import Studies
+
+
+@runtime_checkable
+class Rows(Protocol):
+    """One tensor a study, wherever it is kept; a tensor whose rows are studies is one."""
+
+    def __getitem__(self, studies: list[int], /) -> Tensor: ...
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """What the denoisers train on; rows are studies, and rows of what is missing are zero."""
+    """Rows are studies, and rows of what is missing are zero."""
 
-    prompts: Mapping[Modality, Float[Tensor, "studies width"]]
-    """Whitened vectors of the shared space."""
-    latents: Mapping[Modality, Float[Tensor, "studies *latent"]]
-    """Normalized latents."""
+    prompts: Mapping[Modality, Rows]
+    """Whitened vectors of the shared space, float32."""
+    latents: Mapping[Modality, Rows]
+    """Normalized latents, float16."""
     present: Mapping[Modality, Bool[Tensor, " studies"]]
     """Which studies hold the modality."""
     empty: Mapping[Modality, Float[Tensor, " width"]]
     """The prompt that stands for nothing given."""
+    ids: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.present.values())))
 
+    def holders(self, modalities: Sequence[Modality]) -> list[int]:
+        """List the studies that hold all these modalities."""
+        held: list[int] = (
+            torch.stack([self.present[m] for m in modalities]).all(0).nonzero()[:, 0].tolist()
+        )
+        return held
 
-def encode_studies(
-    model: Model,
-    studies: Studies,
-    file: Path,
-    data_hash: str,
-    precision: Callable[[], AbstractContextManager[object]],
-    progress: Callable[[str, int, int], None] | None = None,
-) -> Encoded:
-    """Encode all studies, or read ``file`` where it was made by these weights from these data."""
-    key = encoding_key(model, data_hash)
-    if file.exists():
-        with safe_open(file, "pt") as stored:
-            if stored.metadata().get("key") == key:
-                return _unpack(model, {name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
-    tensors = _encode(model, studies, precision, progress)
-    aside = file.with_name(f".{file.name}.part")
-    save_file(tensors, aside, {"key": key})
-    os.replace(aside, file)
-    return _unpack(model, tensors)
+    def names(self, studies: Sequence[int]) -> list[str]:
+        """Name studies by their places."""
+        return [self.ids[study] if self.ids else str(study) for study in studies]
 
 
-def encoding_key(model: Model, data_hash: str) -> str:
-    """Name the weights and data that encodings depend on."""
-    config = model.config
-    digest = hashlib.sha256(data_hash.encode())
-    for name in ("whitening", *config.prompt_encoders, *config.autoencoders):
-        for key, value in sorted(model.components[name].state_dict().items()):
-            digest.update(f"{name}.{key}".encode())
-            digest.update(value.contiguous().numpy().tobytes())
-    return digest.hexdigest()
+@torch.no_grad()
+def encode_prompts(
+    model: Model, modality: Modality, studies: Studies, batch: Sequence[int], precision: Precision
+) -> Float[Tensor, "batch width"]:
+    """Encode what a batch of studies holds of a modality into vectors of the shared space."""
+    vectors = torch.zeros(len(batch), model.config.prompt_width)
+    held = [row for row, study in enumerate(batch) if studies.present(modality, [study])]
+    if held:
+        contents = studies.contents(modality, [batch[row] for row in held])
+        with autocast(precision, model.device):
+            vectors[held] = PromptReader(model).encode(modality, contents).float().cpu()
+    return vectors
 
 
-@torch.inference_mode()
-def _encode(
-    model: Model,
-    studies: Studies,
-    precision: Callable[[], AbstractContextManager[object]],
-    progress: Callable[[str, int, int], None] | None,
-) -> dict[str, Tensor]:
-    reader = PromptReader(model)
-    tensors: dict[str, Tensor] = {}
-    for modality, parts in model.parts.items():
-        width, shape = model.config.prompt_width, parts.autoencoder.latent_shape
-        prompts = torch.zeros(len(studies), width)
-        latents = torch.zeros(len(studies), *shape, dtype=torch.float16)
-        present = torch.zeros(len(studies), dtype=torch.bool)
-        for chunk in chunks(len(studies), 64):
-            held = studies.present(modality, chunk)
-            if held:
-                contents = studies.contents(modality, held)
-                with precision():
-                    prompts[held] = reader.encode(modality, contents).float()
-                    batch = parts.autoencoder.collate(contents)
-                    latents[held] = parts.autoencoder.to_latent(batch).half()
-                present[held] = True
-            if progress:
-                progress(f"encoding {modality.name}", chunk.stop, len(studies))
-        tensors |= {
-            f"prompts.{modality}": prompts,
-            f"latents.{modality}": latents,
-            f"present.{modality}": present,
-            f"empty.{modality}": reader.empty(modality)[0].float(),
-        }
-    return tensors
+@torch.no_grad()
+def encode_latents(
+    model: Model, modality: Modality, studies: Studies, batch: Sequence[int], precision: Precision
+) -> Float[Tensor, "batch *latent"]:
+    """Encode what a batch of studies holds of a modality into normalized latents, float16."""
+    autoencoder = model.parts[modality].autoencoder
+    latents = torch.zeros(len(batch), *autoencoder.latent_shape, dtype=torch.float16)
+    held = [row for row, study in enumerate(batch) if studies.present(modality, [study])]
+    if held:
+        contents = studies.contents(modality, [batch[row] for row in held])
+        with autocast(precision, model.device):
+            inputs = autoencoder.collate(contents).to(model.device)
+            latents[held] = autoencoder.to_latent(inputs).half().cpu()
+    return latents
 
 
-def _unpack(model: Model, tensors: Mapping[str, Tensor]) -> Encoded:
-    def of(kind: str) -> dict[Modality, Tensor]:
-        return {modality: tensors[f"{kind}.{modality}"].clone() for modality in model.parts}
+@torch.no_grad()
+def empty_prompt(model: Model, modality: Modality, precision: Precision) -> Float[Tensor, " width"]:
+    """Encode the content that stands for nothing given."""
+    with autocast(precision, model.device):
+        return PromptReader(model).empty(modality)[0].float().cpu()
 
-    return Encoded(of("prompts"), of("latents"), of("present"), of("empty"))
+
+@dataclass(frozen=True)
+class LivePrompts:
+    """Prompts of one modality, made when they are asked for."""
+
+    model: Model
+    modality: Modality
+    studies: Studies
+    precision: Precision
+
+    def __getitem__(self, studies: list[int], /) -> Tensor:
+        return encode_prompts(self.model, self.modality, self.studies, studies, self.precision)
+
+
+@dataclass(frozen=True)
+class LiveLatents:
+    """Latents of one modality, made when they are asked for."""
+
+    model: Model
+    modality: Modality
+    studies: Studies
+    precision: Precision
+
+    def __getitem__(self, studies: list[int], /) -> Tensor:
+        return encode_latents(self.model, self.modality, self.studies, studies, self.precision)
+
+
+def live(model: Model, studies: Studies, precision: Precision) -> Encoded:
+    """Encode studies when they are asked for: slower, but nothing is stored."""
+    everything = range(len(studies))
+    return Encoded(
+        prompts={m: LivePrompts(model, m, studies, precision) for m in model.parts},
+        latents={m: LiveLatents(model, m, studies, precision) for m in model.parts},
+        present={
+            m: torch.tensor([bool(studies.present(m, [s])) for s in everything])
+            for m in model.parts
+        },
+        empty={m: empty_prompt(model, m, precision) for m in model.parts},
+        ids=studies.ids(everything),
+    )

@@ -4,25 +4,36 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
+from jaxtyping import Float, Int
 from PIL import Image
+from pydantic import ConfigDict, with_config
 from torch import Tensor, nn
 
 from xgem.data.batches import batch_indices
 from xgem.denoisers.coupling import tokens_for
 from xgem.diffusion.process import add_noise, alpha_bar
-from xgem.errors import ConfigError
-from xgem.model import Model
+from xgem.errors import ConfigError, StoreError
+from xgem.model import Model, ModelConfig
+from xgem.sampling.context import Context
+from xgem.sampling.sampler import sample_latents
+from xgem.share import Share, Split
 from xgem.study import Modality
-from xgem.training.denoising import denoising_loss
+from xgem.training.denoising import denoising_errors
 from xgem.training.encoded import Encoded
+from xgem.training.material import Material
 from xgem.training.multi_prompt import draw_prompts
+from xgem.training.pictures import tile
 from xgem.training.shared_space import Temperature, contrastive_loss
-from xgem.training.stage import Optimization
+from xgem.training.stage import Batch, Optimization
+
+PICTURED = 4
+"""Studies in a sample picture."""
 
 
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True, kw_only=True)
 class JointConfig:
     """Environment encoders and couplings of all modalities, trained together."""
@@ -35,12 +46,66 @@ class JointConfig:
     drop: float = 0.5
     """Share of studies with the empty prompt, where the partner matters most."""
     contrast: float = 0.1
-    """Weight of the contrastive loss of the environment vectors."""
+    """Weight of the contrastive loss of the environment vectors, or of their guess at prompts."""
 
     @property
     def name(self) -> str:
         """Folder of the results."""
         return self.stage
+
+    encoded: ClassVar[bool] = True
+    """Whether it learns from prompts and latents, not from studies."""
+
+    def stores(self, model: ModelConfig) -> list[str]:
+        """Name the components that the stage leaves changed."""
+        coupled = [m.modality.name for m in model.modalities if m.coupling is not None]
+        return [f"{name}_{kind}" for name in coupled for kind in ("environment", "coupling")]
+
+    def runs(self, model: ModelConfig) -> list[str]:
+        """Name the components that the stage runs through."""
+        coupled = [m for m in model.modalities if m.coupling is not None]
+        denoisers = [f"{m.modality.name}_denoiser" for m in coupled]
+        decoded = list({m.autoencoder: None for m in coupled})
+        return [*denoisers, *self.stores(model), *decoded]
+
+    def build(self, model: Model, material: Material, seed: int) -> "Joint":
+        """Make the stage."""
+        return Joint(self, model, *material.encoded(model), seed)
+
+
+@dataclass(frozen=True)
+class Together(Batch):
+    """Studies of a batch that hold the same outputs; a row is a study."""
+
+    outputs: tuple[Modality, ...]
+    weight: float
+    """Share of the whole batch."""
+    timestep: Int[Tensor, " rows"]
+    level: Float[Tensor, " rows"]
+    clean: Mapping[Modality, Tensor]
+    noise: Mapping[Modality, Tensor]
+    prompts: Mapping[Modality, Tensor]
+    """Context of each output."""
+    heard: Mapping[Modality, Tensor]
+    """How many prompts are mixed in it."""
+    own_prompts: Mapping[Modality, Tensor]
+    """The vector of each output itself, which its environment vector may have to guess."""
+
+    @property
+    def timesteps(self) -> list[int]:
+        drawn: list[int] = self.timestep.tolist()
+        return drawn
+
+
+@dataclass(frozen=True)
+class JointBatch(Batch):
+    """A batch by what its studies hold of the outputs that are made together."""
+
+    together: list[Together]
+
+    @property
+    def timesteps(self) -> list[int]:
+        return [timestep for part in self.together for timestep in part.timesteps]
 
 
 class Joint:
@@ -71,82 +136,168 @@ class Joint:
             }
         )
         self.extra = Temperature()
+        denoisers = [f"{m.name}_denoiser" for m in coupled]
+        self.frozen = nn.ModuleDict({name: model.components[name] for name in denoisers})
+        self.frozen.requires_grad_(False)
         self.levels = alpha_bar(model.process.schedule)
-        for parts in model.parts.values():
-            parts.denoiser.requires_grad_(False)
 
     @cached_property
-    def stored(self) -> list[str]:
-        """Components that the stage leaves changed."""
-        return list(self.trained)
+    def subsets(self) -> list[tuple[Modality, ...]]:
+        """Sets of outputs of which some training study holds two."""
+        return [s for s in output_subsets(self.coupled) if self._holders(self.train, s)]
 
-    def loss(self, step: int, progress: float, rng: torch.Generator) -> Mapping[str, Tensor]:
-        """Score studies that hold one subset of outputs, drawn anew each step."""
-        subsets = output_subsets(self.coupled)
-        outputs = subsets[int(torch.randint(len(subsets), (1,), generator=rng))]
-        return self._loss(self.train, outputs, step, rng)
+    @staticmethod
+    def _holders(encoded: Encoded, outputs: Sequence[Modality]) -> list[int]:
+        """List the studies that hold at least two of the outputs."""
+        counts = torch.stack([encoded.present[m] for m in outputs]).sum(0)
+        held: list[int] = (counts > 1).nonzero()[:, 0].tolist()
+        return held
 
-    def validation_loss(self) -> Mapping[str, Tensor]:
-        rng = torch.Generator().manual_seed(self.seed)
-        return self._loss(self.held_out, tuple(self.coupled), 0, rng)
+    def batch(self, step: int, split: Split, rng: torch.Generator) -> JointBatch:
+        """Draw a set of outputs, and studies that hold at least two of them."""
+        if not self.subsets:
+            raise StoreError("no study to train on holds two modalities that are made together")
+        outputs = self.subsets[int(torch.randint(len(self.subsets), (1,), generator=rng))]
+        return self._batch(self.train, outputs, step, split, rng)
 
-    def _loss(
-        self, encoded: Encoded, outputs: Sequence[Modality], step: int, rng: torch.Generator
-    ) -> Mapping[str, Tensor]:
-        held = torch.stack([encoded.present[m] for m in outputs]).all(0)
-        holders = held.nonzero()[:, 0].tolist()
+    def _batch(
+        self,
+        encoded: Encoded,
+        outputs: Sequence[Modality],
+        step: int,
+        split: Split,
+        rng: torch.Generator,
+    ) -> JointBatch:
+        holders = self._holders(encoded, outputs)
         size = min(self.config.optimization.batch_size, len(holders))
-        studies = [holders[i] for i in batch_indices(len(holders), size, self.seed, step)]
-        groups = -(-size // self.config.group)
-        timestep = torch.randint(len(self.levels), (groups,), generator=rng)
-        timestep = timestep.repeat_interleave(self.config.group)[:size]
-        level = self.levels[timestep]
+        studies = [holders[place] for place in batch_indices(len(holders), size, self.seed, step)]
+        by_held: dict[tuple[Modality, ...], list[int]] = {}
+        for study in studies:
+            held = tuple(m for m in outputs if encoded.present[m][study])
+            by_held.setdefault(held, []).append(study)
+        together = [
+            self._together(encoded, held, same, size, split, rng) for held, same in by_held.items()
+        ]
+        own = tuple(study for part in together for study in part.studies)
+        return JointBatch(own, split.share(size, rng), together)
 
-        clean = {m: encoded.latents[m][studies].float() for m in outputs}
-        noise = {m: torch.randn(clean[m].shape, generator=rng) for m in outputs}
-        noisy = {m: add_noise(clean[m], noise[m], level) for m in outputs}
-        vectors = {
-            m: self.model.parts[m].environment_vector(noisy[m], timestep.float()) for m in outputs
-        }
-        terms: dict[str, Tensor] = {}
+    def _together(
+        self,
+        encoded: Encoded,
+        outputs: tuple[Modality, ...],
+        studies: Sequence[int],
+        size: int,
+        split: Split,
+        rng: torch.Generator,
+    ) -> Together:
+        share = split.share(len(studies), rng)
+        own = share.of(studies)
+        drawn = torch.randint(len(self.levels), (self._group(len(studies) - 1) + 1,), generator=rng)
+        timestep = drawn[[self._group(row) for row in share.rows]]
+        clean = {m: encoded.latents[m][own].float() for m in outputs}
+        noise = {m: share.randn(*clean[m].shape[1:]) for m in outputs}
+        prompts, heard = {}, {}
+        # Inputs prompt all outputs alike; with none left, each output hears what it hears
+        # when nothing is given: the empty prompts of all modalities but itself.
+        inputs = [m for m in self.model.parts if m not in outputs]
         for m in outputs:
-            parts = self.model.parts[m]
-            assert parts.coupling is not None
-            couple = parts.coupling.bind(tokens_for(m, vectors, self.model.config.coupling_mode))
-            # Inputs prompt all outputs alike; with none left, each output hears what it hears
-            # when nothing is given: the empty prompts of all modalities but itself.
-            inputs = [other for other in self.model.parts if other not in outputs]
-            prompt = draw_prompts(
-                encoded,
-                studies,
-                inputs or [other for other in self.model.parts if other != m],
-                self.config.drop if inputs else 1.0,
-                rng,
-            )
-            predicted = parts.predict(noisy[m], timestep.float(), prompt, couple)
-            terms[f"noise_{m}"] = denoising_loss(
-                predicted, clean[m], noise[m], level, torch.ones_like(level), self.model.process
-            )
-        terms["contrast"] = self.config.contrast * self._contrast(vectors)
+            candidates = inputs or [other for other in self.model.parts if other != m]
+            drop = self.config.drop if inputs else 1.0
+            prompts[m], heard[m] = draw_prompts(encoded, own, candidates, drop, share)
+        return Together(
+            studies=tuple(own),
+            share=share,
+            outputs=outputs,
+            weight=len(studies) / size,
+            timestep=timestep,
+            level=self.levels[timestep],
+            clean=clean,
+            noise=noise,
+            prompts=prompts,
+            heard=heard,
+            own_prompts={m: encoded.prompts[m][own] for m in outputs},
+        )
+
+    def _group(self, row: int) -> int:
+        return row // self.config.group
+
+    def loss(self, batch: JointBatch, progress: float) -> Mapping[str, Tensor]:
+        terms: dict[str, Tensor] = {}
+        for together in batch.together:
+            for name, term in self._loss(together).items():
+                terms[name] = terms.get(name, 0) + together.weight * term
         return terms
 
-    def _contrast(self, vectors: Mapping[Modality, Tensor]) -> Tensor:
-        """Average over groups and pairs of outputs."""
-        losses = [
-            contrastive_loss(a, b, self.extra())
-            for one, other in combinations(vectors.values(), 2)
-            for a, b in zip(
-                one.split(self.config.group), other.split(self.config.group), strict=True
+    def _loss(self, batch: Together) -> Mapping[str, Tensor]:
+        model, timestep = self.model, batch.timestep.float()
+        noisy = {m: add_noise(batch.clean[m], batch.noise[m], batch.level) for m in batch.outputs}
+        vectors = {m: model.parts[m].environment_vector(noisy[m], timestep) for m in batch.outputs}
+        terms: dict[str, Tensor] = {}
+        for m in batch.outputs:
+            parts = model.parts[m]
+            assert parts.coupling is not None
+            tokens = tokens_for(m, vectors, model.config.coupling_mode)
+            prompt = parts.coupling.context(batch.prompts[m], batch.heard[m], tokens)
+            predicted = parts.predict(noisy[m], timestep, prompt, parts.coupling.bind(tokens))
+            errors = denoising_errors(
+                predicted, batch.clean[m], batch.noise[m], batch.level, model.process
             )
-            if len(a) > 1
+            terms[f"noise_{m}"] = batch.share.mean(errors)
+        terms["contrast"] = self.config.contrast * self._agreement(vectors, batch)
+        return terms
+
+    def _agreement(self, vectors: Mapping[Modality, Tensor], batch: Together) -> Tensor:
+        """Score the environment vectors: do they find each other, or guess their prompts."""
+        guesses = [
+            batch.share.mean((vectors[m][:, :-1] - prompt / length).square().sum(-1))
+            for m, prompt in batch.own_prompts.items()
+            if (length := self._guessed_length(m))
         ]
-        return torch.stack(losses).mean() if losses else self.extra() * 0
+        return torch.stack(guesses).mean() if guesses else self._contrast(vectors, batch.share)
+
+    def _guessed_length(self, modality: Modality) -> float:
+        coupling = self.model.parts[modality].coupling
+        assert coupling is not None
+        return coupling.config.prompt_length if coupling.config.layer == "prompt" else 0.0
+
+    def _contrast(self, vectors: Mapping[Modality, Tensor], share: Share) -> Tensor:
+        """Average over groups and pairs of outputs."""
+        gathered = [share.gather(rows) for rows in vectors.values()]
+        groups: dict[int, list[int]] = {}
+        for place, row in enumerate(share.of_pass):
+            groups.setdefault(self._group(row), []).append(place)
+        losses = [
+            contrastive_loss(one[places], other[places], self.extra())
+            for one, other in combinations(gathered, 2)
+            for places in groups.values()
+            if len(places) > 1
+        ]
+        mean = torch.stack(losses).mean() if losses else self.extra() * 0
+        return share.portion * mean
+
+    def validation_loss(self, split: Split) -> Mapping[str, Tensor]:
+        outputs = tuple(self.coupled)
+        if not self._holders(self.held_out, outputs):
+            return {}
+        rng = torch.Generator().manual_seed(self.seed)
+        batch = self._batch(self.held_out, outputs, 0, split, rng)
+        return self.loss(batch.to(self.model.device), 1.0)
 
     def picture(self) -> Image.Image | None:
-        return None
+        """Show whole studies that are made of nothing: a column a study, a row a modality."""
+        reader = {m: self.held_out.empty[m].to(self.model.device) for m in self.model.parts}
+        contexts = {}
+        for m in self.coupled:
+            others = [reader[other] for other in self.model.parts if other != m]
+            contexts[m] = Context(torch.stack(others).mean(0).expand(PICTURED, 1, -1), None)
+        latents = sample_latents(self.model, contexts, range(PICTURED), self.model.config.sampling)
+        return tile([self.model.parts[m].autoencoder.decode(latents[m]) for m in self.coupled])
 
     def finish(self) -> None:
         """Nothing follows from the final weights."""
+
+    def study_ids(self, studies: Sequence[int]) -> list[str]:
+        return self.train.names(studies)
 
 
 def output_subsets(modalities: Sequence[Modality]) -> list[tuple[Modality, ...]]:

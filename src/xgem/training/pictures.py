@@ -10,7 +10,7 @@ from xgem.study import Content
 
 
 def tile(rows: Sequence[Sequence[Content]], size: int = 192) -> Image.Image:
-    """Set contents in a grid, one row a sequence; reports are written out."""
+    """Set contents in a grid, one row a sequence; reports are written out, signals are drawn."""
     sheet = Image.new("L", (size * max(map(len, rows)), size * len(rows)), 0)
     for y, row in enumerate(rows):
         for x, content in enumerate(row):
@@ -19,10 +19,22 @@ def tile(rows: Sequence[Sequence[Content]], size: int = 192) -> Image.Image:
 
 
 def _draw(content: Content, size: int) -> Image.Image:
+    if isinstance(content, np.ndarray) and content.ndim == 1:
+        return _curve(content, size)
     if isinstance(content, np.ndarray):
         pixels = np.round(np.clip(content, 0, 1) * 255).astype(np.uint8)
         return Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC)
     page = Image.new("L", (size, size), 255)
     text = "\n".join(textwrap.fill(line, size // 6) for line in str(content).splitlines())
     ImageDraw.Draw(page).multiline_text((4, 4), text, fill=0)
+    return page
+
+
+def _curve(signal: np.ndarray, size: int) -> Image.Image:
+    """Draw a signal from left to right over its own range, up being more."""
+    page = Image.new("L", (size, size), 255)
+    low, high = float(signal.min()), float(signal.max())
+    across = np.linspace(4, size - 5, len(signal))
+    up = size - 5 - (signal - low) / max(high - low, 1e-6) * (size - 9)
+    ImageDraw.Draw(page).line(list(zip(across.tolist(), up.tolist(), strict=True)), fill=0)
     return page

@@ -1,16 +1,18 @@
 """A run: data, then stage after stage, each resumable, and one checkpoint folder at the end.
 
 RUN/
-  run.json                  recipe as it was resolved, data, commit
+  run.json                  recipe as it was resolved, data, what it was begun with, commit
   phantoms/                 the simulated studies, where no store was given
+  init/                     components that were begun with known weights
   shared_space/  autoencoders-image_vae/  denoising-frontal/  joint/  ...
-    metrics.jsonl loss.png samples.png state.pt, and done/ with the finished weights
-  encoded-train.safetensors prompts and latents of all studies
+    metrics.jsonl loss.png samples.png states/, and done/ with the finished weights
+  encoded/                  prompts and latents of all studies
   model/                    the checkpoint
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -18,101 +20,225 @@ from typing import Any
 
 import torch
 
-from xgem.checkpoint import load_into, read_manifest, write_checkpoint
+from xgem.checkpoint import write_checkpoint
 from xgem.data.report_tokens import ReportTokens
 from xgem.data.store import Store
 from xgem.data.store_writer import write_store
 from xgem.data.whole_file import write_json
 from xgem.errors import ConfigError, StoreError
+from xgem.known_weights.begin import begin, with_known_vocabularies
 from xgem.model import Model, ModelConfig
 from xgem.phantoms import simulate
 from xgem.study import Study
-from xgem.training.autoencoders import AutoencoderStage, AutoencoderStageConfig
-from xgem.training.denoising import Denoising, DenoisingConfig
-from xgem.training.encoded import Encoded, encode_studies
 from xgem.training.export import export
-from xgem.training.joint import Joint
-from xgem.training.loop import autocast, train_stage
+from xgem.training.learner import full
+from xgem.training.loop import train_stage
+from xgem.training.material import Material
+from xgem.training.processes import HERE, Place, barrier, join, locked
 from xgem.training.recipe import Recipe, StageConfig
-from xgem.training.shared_space import SharedSpace, SharedSpaceConfig
-from xgem.training.stage import STAGES
+from xgem.training.stage import STAGES, Optimization, Stage
 from xgem.training.studies import Studies, training_rows
+from xgem.training.weights import DONE, INIT, RunWeights
 from xgem.version import commit, version
 
 Progress = Callable[[str, int, int], None]
 RUN_FILE = "run.json"
-ModalityStage = SharedSpace | AutoencoderStage | Denoising | Joint
 
 
 def train(
     recipe: Recipe,
     out: Path,
     *,
-    data: Path | None = None,
+    data: Path | Store | None = None,
     stage: str | None = None,
+    init: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """Train all stages of a recipe, or one of them, and return the folder of the checkpoint.
 
-    Goes on where an earlier call with the same arguments was interrupted.
+    Goes on where an earlier call with the same arguments was interrupted. Where torchrun has
+    started several processes, they train together.
 
     Args:
         recipe: What to train.
         out: Folder of the run.
-        data: A prepared store; phantoms are simulated where None.
-        stage: Name of one stage; those before it must be finished in ``out``.
+        data: A prepared store, or its folder; phantoms are simulated where None.
+        stage: Name of one stage; those before it must be finished in ``out``, or begun with.
+        init: Known weights to begin with, by part; see `xgem.known_weights`.
+        progress: Told what is being done, how much is done, and how much there is in all.
+        say: Told in lines what was taken of known weights.
 
     Raises:
         ConfigError: the stage is unknown, or ``out`` holds a run of another recipe.
         StoreError: the store was prepared for another size or policy.
+        CheckpointError: known weights do not fit.
     """
     if stage is not None and stage not in STAGES:
         raise ConfigError(f"unknown stage {stage!r}; use one of {', '.join(STAGES)}")
-    store = Store(data) if data is not None else _phantoms(recipe, out, progress)
-    _check_preprocessing(store, recipe)
-    train_set, held_out = (
-        Studies(store, rows) for rows in training_rows(store.splits, recipe.held_out)
-    )
-    recipe = _with_vocabulary(recipe, train_set)
-    _record(recipe, out, store, data)
-
-    torch.manual_seed(recipe.seed)
-    model = Model(recipe.model)
-    model.eval()
-    finished = True
-    for config in recipe.stages:
-        built: ModalityStage = _build(
-            config, recipe, model, train_set, held_out, out, store, progress
-        )
-        done = out / built.name / "done"
-        if done.exists():
-            manifest = read_manifest(done)
-            for name in built.stored:
-                load_into(model.components[name], done, manifest, name)
-        elif stage in (None, config.stage):
-            train_stage(built, config.optimization, out / built.name, recipe.seed, progress)
-            built.finish()
-            weights = {name: dict(model.components[name].state_dict()) for name in built.stored}
-            write_checkpoint(done, weights, {"stage": built.name}, {})
-        else:
-            finished = False
-            if STAGES.index(config.stage) < STAGES.index(stage or STAGES[-1]):
-                raise ConfigError(
-                    f"stage {stage} needs {built.name}, which is not finished in {out}; "
-                    f"train it first, or leave --stage out"
-                )
-    return export(model, recipe, out, store) if finished else out
+    init = dict(init or {})
+    with join() as place, locked(out) if place.first else nullcontext():
+        if place.first and data is None:
+            _phantoms(recipe, out, progress)
+        barrier()
+        store = data if isinstance(data, Store) else Store(data or out / "phantoms")
+        halves = _halves(store, recipe)
+        recipe = _with_vocabularies(recipe, init, halves[0])
+        if place.first:
+            record = _record(recipe, store, store.folder if data is not None else None, init)
+            _require_same(record, out)
+            if init and not (out / INIT).exists():
+                begin(recipe.model, init, out / INIT, recipe.seed, say)
+            if not (out / RUN_FILE).exists():
+                write_json(out / RUN_FILE, {**record, "xgem": version(), "commit": commit()})
+        barrier()
+        told = progress if place.first else None
+        return _train(recipe, out, store, halves, stage, place, told)
 
 
-def resume(out: Path, recipe: Recipe, progress: Progress | None = None) -> Path:
-    """Go on with an interrupted run.
+def resume(out: Path, progress: Progress | None = None) -> Path:
+    """Go on with an interrupted run, as it was begun.
 
     Raises:
-        ConfigError: the folder holds no run, or one of another recipe.
+        ConfigError: the folder holds no run.
     """
+    recipe, store, init = _begun(out)
+    with join() as place, locked(out) if place.first else nullcontext():
+        if place.first and init and not (out / INIT).exists():
+            begin(recipe.model, init, out / INIT, recipe.seed)
+        barrier()
+        told = progress if place.first else None
+        return _train(recipe, out, store, _halves(store, recipe), None, place, told)
+
+
+def open_stage(out: Path, name: str) -> tuple[Stage[Any], Optimization]:
+    """Make a stage of a run as it was before its first step, to take a kept step again.
+
+    Raises:
+        ConfigError: the folder holds no run, or the run has no such stage.
+    """
+    recipe, store, _ = _begun(out)
+    weights = RunWeights(out, recipe.model, recipe.stages, recipe.seed)
+    material = _material(recipe, store, _halves(store, recipe), weights, HERE, None)
+    for config in recipe.stages:
+        if config.name == name:
+            _, stage = _stage(config, recipe, weights, material, HERE)
+            return stage, config.optimization
+    there = ", ".join(config.name for config in recipe.stages)
+    raise ConfigError(f"the run in {out} has no stage {name!r}; it has {there}")
+
+
+def _begun(out: Path) -> tuple[Recipe, Store, dict[str, str]]:
+    """Read what a run was begun with: recipe, data, known weights."""
     record = read_run(out)
     data = record["data"]["store"]
-    return train(recipe, out, data=Path(data) if data else None, progress=progress)
+    store = Store(Path(data) if data else out / "phantoms")
+    if store.hash != record["data"]["hash"]:
+        raise StoreError(
+            f"{store.folder} has changed since the run in {out} was begun (hash {store.hash}, then "
+            f"{record['data']['hash']}); begin another run"
+        )
+    return Recipe.from_json(record["recipe"]), store, record.get("init", {})
+
+
+def _train(
+    recipe: Recipe,
+    out: Path,
+    store: Store,
+    halves: tuple[Studies, Studies],
+    stage: str | None,
+    place: Place,
+    progress: Progress | None,
+) -> Path:
+    """Train what is left of a recipe that is settled and recorded."""
+    weights = RunWeights(out, recipe.model, recipe.stages, recipe.seed)
+    material = _material(recipe, store, halves, weights, place, progress)
+    finished = True
+    for config in recipe.stages:
+        if (out / config.name / DONE).exists():
+            continue
+        if stage in (None, config.stage):
+            _train_one(config, recipe, weights, material, place, progress)
+        elif any(weights.source(name) is None for name in config.stores(recipe.model)):
+            finished = False
+            if STAGES.index(config.stage) < STAGES.index(stage):
+                raise ConfigError(
+                    f"stage {stage} needs {config.name}, which is not finished in {out}; train it "
+                    f"first, give its weights with --init, or leave --stage out"
+                )
+    if not finished:
+        return out
+    if place.first:
+        export(weights, recipe, store)
+    barrier()
+    return out / "model"
+
+
+def _material(
+    recipe: Recipe,
+    store: Store,
+    halves: tuple[Studies, Studies],
+    weights: RunWeights,
+    place: Place,
+    progress: Progress | None,
+) -> Material:
+    return Material(
+        *halves,
+        weights,
+        store.hash,
+        stored=recipe.encodings == "stored",
+        precision=recipe.encoding_precision,
+        place=place,
+        progress=progress,
+    )
+
+
+def _stage(
+    config: StageConfig, recipe: Recipe, weights: RunWeights, material: Material, place: Place
+) -> tuple[Model, Stage[Any]]:
+    """Make a stage, and the model of all that it runs through."""
+    dtype = torch.bfloat16 if config.optimization.states == "bf16" else None
+    live = material.live if config.encoded else []
+    model = weights.model([*config.runs(recipe.model), *live], dtype)
+    for component in model.components.values():
+        if not any(parameter.is_meta for parameter in component.parameters()):
+            component.to(place.device)
+    return model, config.build(model, material, recipe.seed)
+
+
+def _train_one(
+    config: StageConfig,
+    recipe: Recipe,
+    weights: RunWeights,
+    material: Material,
+    place: Place,
+    progress: Progress | None,
+) -> None:
+    """Train one stage to its end and store what it has changed."""
+    model, stage = _stage(config, recipe, weights, material, place)
+    folder = weights.run / stage.name
+    train_stage(
+        stage,
+        config.optimization,
+        folder,
+        recipe.seed,
+        progress,
+        place=place,
+        tensorboard=recipe.tensorboard,
+    )
+    stored = {
+        name: full(model.components[name].state_dict()) for name in config.stores(recipe.model)
+    }
+    if place.first:
+        write_checkpoint(folder / DONE, stored, {"stage": stage.name}, {})
+    barrier()
+
+
+def _halves(store: Store, recipe: Recipe) -> tuple[Studies, Studies]:
+    """Split a store into what is trained on and what is held out."""
+    _check_preprocessing(store, recipe)
+    train_rows, held_out_rows = training_rows(store.splits, recipe.held_out)
+    return Studies(store, train_rows), Studies(store, held_out_rows)
 
 
 def read_run(out: Path) -> dict[str, Any]:
@@ -156,9 +282,12 @@ def _check_preprocessing(store: Store, recipe: Recipe) -> None:
         )
 
 
-def _with_vocabulary(recipe: Recipe, studies: Studies) -> Recipe:
-    """Learn the vocabulary of the training reports, where the recipe wants that."""
+def _with_vocabularies(recipe: Recipe, init: Mapping[str, str], studies: Studies) -> Recipe:
+    """Take the vocabularies of known weights; learn that of the training reports for the rest."""
+    model, known = with_known_vocabularies(recipe.model, init)
+    recipe = replace(recipe, model=model)
     if not recipe.vocabulary_size:
+        _require_vocabularies(recipe)
         return recipe
     texts = [
         content
@@ -167,78 +296,72 @@ def _with_vocabulary(recipe: Recipe, studies: Studies) -> Recipe:
         if isinstance(content, str)
     ]
     tokens = ReportTokens.learn(texts, recipe.vocabulary_size)
-    return replace(recipe, model=with_vocabulary(recipe.model, tokens))
+    return replace(recipe, model=with_vocabulary(recipe.model, tokens, known))
 
 
-def with_vocabulary(config: ModelConfig, tokens: ReportTokens) -> ModelConfig:
-    """Give every part that reads or writes text the same vocabulary."""
+def _require_vocabularies(recipe: Recipe) -> None:
+    parts: dict[str, Any] = {**recipe.model.prompt_encoders, **recipe.model.autoencoders}
+    lacking = [name for name, part in parts.items() if not all(_vocabularies(part).values())]
+    if lacking:
+        raise ConfigError(
+            f"recipe {recipe.name} has no vocabulary for {', '.join(lacking)}; begin with known "
+            f"weights, which bring theirs (--init prompt_encoders=..., report_encoder=..., "
+            f"report_decoder=...), or learn one (--set vocabulary_size=8000)"
+        )
 
-    def changed(part: Any) -> Any:
-        names = [name for name in part.__dataclass_fields__ if name.endswith("vocabulary")]
-        sizes = {f"{name}_size": len(tokens) for name in names}
+
+def _vocabularies(part: Any) -> dict[str, str]:
+    """Return the vocabularies of a part by field; empty where it has none yet."""
+    fields = (name for name in part.__dataclass_fields__ if name.endswith("vocabulary"))
+    return {name: getattr(part, name) for name in fields}
+
+
+def with_vocabulary(
+    config: ModelConfig, tokens: ReportTokens, known: Collection[str] = ()
+) -> ModelConfig:
+    """Give every part that reads or writes text the same vocabulary, but for ``known`` ones."""
+
+    def changed(name: str, part: Any) -> Any:
+        names = [field for field in _vocabularies(part) if f"{name}.{field}" not in known]
+        sizes = {f"{field}_size": len(tokens) for field in names}
         return replace(part, **dict.fromkeys(names, tokens.json), **sizes)
 
     return replace(
         config,
-        prompt_encoders={name: changed(part) for name, part in config.prompt_encoders.items()},
-        autoencoders={name: changed(part) for name, part in config.autoencoders.items()},
+        prompt_encoders={n: changed(n, part) for n, part in config.prompt_encoders.items()},
+        autoencoders={n: changed(n, part) for n, part in config.autoencoders.items()},
     )
 
 
-def _record(recipe: Recipe, out: Path, store: Store, data: Path | None) -> None:
-    """Write down what this run is, or refuse to go on with something else."""
-    record = {
-        "recipe": recipe_json(recipe),
+def _record(
+    recipe: Recipe, store: Store, data: Path | None, init: Mapping[str, str]
+) -> dict[str, Any]:
+    """Say what a run is."""
+    return {
+        "recipe": recipe.to_json(),
         "data": {
             "store": str(data.resolve()) if data else None,
             "source": store.manifest["source"],
             "hash": store.hash,
             "studies": len(store),
         },
+        "init": dict(init),
     }
-    path = out / RUN_FILE
-    if path.exists():
-        known = read_run(out)
-        for part in ("recipe", "data"):
-            if known[part] != json.loads(json.dumps(record[part])):
-                raise ConfigError(
-                    f"{out} holds a run with another {part}; choose another --out, or go on with "
-                    f"the settings in {path}"
-                )
+
+
+def _require_same(record: Mapping[str, Any], out: Path) -> None:
+    """Refuse to go on with something else than what a folder was begun with."""
+    if not (out / RUN_FILE).exists():
         return
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(path, {**record, "xgem": version(), "commit": commit()})
-
-
-def recipe_json(recipe: Recipe) -> dict[str, Any]:
-    """Return the resolved recipe as plain JSON values."""
-    value = asdict(replace(recipe, stages=()))
-    value["model"] = recipe.model.to_json()
-    value["stages"] = [asdict(stage) for stage in recipe.stages]
-    return value
-
-
-def _build(
-    config: StageConfig,
-    recipe: Recipe,
-    model: Model,
-    train_set: Studies,
-    held_out: Studies,
-    out: Path,
-    store: Store,
-    progress: Progress | None,
-) -> ModalityStage:
-    if isinstance(config, SharedSpaceConfig):
-        return SharedSpace(config, model, train_set, held_out, recipe.seed)
-    if isinstance(config, AutoencoderStageConfig):
-        return AutoencoderStage(config, model, train_set, held_out, recipe.seed)
-
-    def encoded(studies: Studies, split: str) -> Encoded:
-        file = out / f"encoded-{split}.safetensors"
-        precision = partial(autocast, config.optimization)
-        return encode_studies(model, studies, file, f"{store.hash}/{split}", precision, progress)
-
-    train_encoded, held_encoded = encoded(train_set, "train"), encoded(held_out, "held_out")
-    if isinstance(config, DenoisingConfig):
-        return Denoising(config, model, train_encoded, held_encoded, recipe.seed)
-    return Joint(config, model, train_encoded, held_encoded, recipe.seed)
+    known = read_run(out)
+    same = {
+        "recipe": Recipe.from_json(known["recipe"]) == Recipe.from_json(record["recipe"]),
+        "data": known["data"] == record["data"],
+        "init": known.get("init", {}) == record["init"],
+    }
+    for part, agrees in same.items():
+        if not agrees:
+            raise ConfigError(
+                f"{out} holds a run with another {part}; choose another --out, or go on with "
+                f"the settings in {out / RUN_FILE}"
+            )

@@ -24,7 +24,7 @@ def test_images_reports_labels_and_splits_are_listed(release, phantoms):
     assert all(study.report.impression for study in studies)
     assert [study.split for study in studies] == ["train"] * 6 + ["validation"] * 2
     assert first.labels["Edema"] in (0, 1)
-    assert math.isnan(first.labels["Fracture"])
+    assert math.isnan(first.labels["Pleural Other"])
 
 
 @pytest.mark.parametrize("place", ["PNG/PNG", "."], ids=["twice nested", "in place"])

@@ -1,0 +1,155 @@
+"""What the two ablations share: data, judges, and how a generated study is scored.
+
+Nothing here is run by itself; see multi_prompt_ablation.py and joint_ablation.py.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from xgem.data.labels import findings_of
+from xgem.data.store import Store
+from xgem.data.store_writer import write_store
+from xgem.data.whole_file import write_json
+from xgem.evaluation.findings import ANY_SIDE, auroc, f1, mean, presence
+from xgem.evaluation.judge import Judge
+from xgem.evaluation.judge_training import train_judge
+from xgem.phantoms import simulate
+from xgem.recipes.micro import micro
+from xgem.study import FRONTAL, LATERAL, REPORT, Modality, Study
+from xgem.training.recipe import Recipe, StageConfig
+from xgem.training.run import train
+
+Report = Callable[[str, int, int], None]
+HELD_OUT = 1_000_000
+"""Seed of the first phantom that is scored."""
+JUDGES = 2_000_000
+"""Seed of the first phantom that the judges learn from."""
+JUDGE_STUDIES = 3_000
+BASE = {"shared_space": 400, "autoencoders-image_vae": 1500, "autoencoders-report_vae": 800}
+"""Steps of what all seeds and variants build on."""
+VIEWS = (FRONTAL, LATERAL)
+
+
+def phantom_store(out: Path, shorten: int, report: Report) -> Store:
+    """The studies that every run of an ablation learns from."""
+    recipe = micro()
+    count = max(2 * recipe.held_out, recipe.data.studies // shorten)
+    return phantoms(out / "phantoms", range(count), report)
+
+
+def phantoms(folder: Path, seeds: range, report: Report) -> Store:
+    """Simulate studies as `micro` wants them; what is there already is opened."""
+    preprocessing = micro().model.preprocessing
+    return write_store(
+        folder,
+        partial(simulate, size=preprocessing.size),
+        seeds,
+        source="phantoms",
+        preprocessing=asdict(preprocessing),
+        workers=2,
+        progress=report,
+    )
+
+
+def judges_in(out: Path, shorten: int, report: Report) -> dict[Modality, Judge]:
+    """A judge a view, trained first where it is not there yet."""
+    found = {}
+    for view in VIEWS:
+        place = out / "judge" / view.name
+        if not place.exists():
+            seeds = range(JUDGES, JUDGES + JUDGE_STUDIES // shorten)
+            store = phantoms(out / "judge-phantoms", seeds, report)
+            train_judge(store, view, progress=report).save(place)
+        found[view] = Judge.load(place)
+    return found
+
+
+def held_out(count: int) -> list[Study]:
+    """Phantoms that neither a model nor a judge was trained on."""
+    size = micro().model.preprocessing.size
+    return [simulate(seed, size) for seed in range(HELD_OUT, HELD_OUT + count)]
+
+
+def base_run(out: Path, shorten: int, report: Report) -> Path:
+    """Prompt encoders and autoencoders, trained once: all seeds and variants build on them."""
+    whole = micro()
+    stages = tuple(stage for stage in whole.stages if not stage.encoded)
+    recipe = with_steps(replace(whole, name="micro base", stages=stages), BASE, shorten)
+    run = out / "base"
+    if not (run / "model").exists():
+        train(recipe, run, data=out / "phantoms", progress=report)
+    return run
+
+
+def seen(judge: Judge, view: Modality, studies: Sequence[Study]) -> np.ndarray:
+    """Logits of the findings in radiographs, wherever they lie: (studies, findings)."""
+    logits: np.ndarray = judge.logits([study.contents[view] for study in studies])
+    return logits[:, : len(ANY_SIDE)]
+
+
+def said(studies: Sequence[Study]) -> np.ndarray:
+    """Which findings reports name: (studies, findings)."""
+    named = [findings_of(str(study.contents[REPORT])) for study in studies]
+    found: np.ndarray = presence(named, ANY_SIDE)
+    return found
+
+
+def truth_of(studies: Sequence[Study]) -> np.ndarray:
+    """Which findings studies have: (studies, findings)."""
+    found: np.ndarray = presence([study.findings or () for study in studies], ANY_SIDE)
+    return found
+
+
+def agreement_with(truth: np.ndarray, found: np.ndarray) -> float:
+    """Mean AUROC of logits, or macro F1 of what is named, both in [0, 1]."""
+    if found.dtype == bool:
+        return f1(truth, found).macro
+    return mean(auroc(truth, found))
+
+
+def kept(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Read results, or make and keep them."""
+    if not path.exists():
+        aside = path.with_name(f".{path.stem}.part.npz")
+        np.savez(aside, **make())
+        aside.rename(path)
+    with np.load(path) as stored:
+        return {key: stored[key] for key in stored.files}
+
+
+def seconds_of(run: Path) -> float:
+    """How long the stages of a run took."""
+    total = 0.0
+    for path in run.glob("*/metrics.jsonl"):
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        total += max(record.get("seconds", 0.0) for record in lines)
+    return total
+
+
+def with_steps(recipe: Recipe, steps: dict[str, int], shorten: int) -> Recipe:
+    """Give stages other numbers of steps, by name, and let denoisers compute in bf16."""
+
+    def changed(stage: StageConfig) -> StageConfig:
+        count = max(4, steps[stage.name] // shorten)
+        optimization = replace(
+            stage.optimization,
+            steps=count,
+            save_every=max(50, count // 3),
+            ema=0.995,
+            precision="bf16" if stage.encoded else "fp32",
+        )
+        return replace(stage, optimization=optimization)
+
+    return replace(recipe, stages=tuple(changed(stage) for stage in recipe.stages))
+
+
+def write_results(folder: Path, name: str, results: dict[str, object], page: str) -> None:
+    """Write NAME.json and NAME.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / f"{name}.json", results)
+    (folder / f"{name}.md").write_text(page)

@@ -1,0 +1,238 @@
+"""Which way of making outputs together makes them agree? `micro`, five seeds.
+
+    python runs/joint_ablation.py [--seeds 5] [--count 200] [--out build/ablation]
+        [--docs docs/results]
+
+Builds on the denoisers of multi_prompt_ablation.py in the same --out. Whole studies are made of
+nothing in five ways: independently, coupled to the own environment vector (OWN, as released), to
+those of the others (CROSS), by environment vectors that guess the prompt of what they are becoming,
+and one after the other (chained), each with guidance on the coupling where there is one. Agreement
+of the parts of a study, beside that of true studies (ceiling) and of shuffled ones (floor), and how
+often findings occur. Stopped at any moment, the same call goes on. Writes joint.json, joint.md and
+joint.png.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import ablation
+import multi_prompt_ablation
+import numpy as np
+import typer
+
+from xgem.cli.progress import Report, progress_bars
+from xgem.denoisers.coupling import CouplingConfig, CouplingMode
+from xgem.evaluation.agreement import Estimate, correlation, derangement, mean_auroc
+from xgem.evaluation.hierarchical import hierarchical
+from xgem.evaluation.judge import Judge
+from xgem.evaluation.tables import plain, table
+from xgem.model import ModelConfig
+from xgem.recipes.micro import micro
+from xgem.sampling.pipeline import XGeM
+from xgem.study import FRONTAL, LATERAL, REPORT, Modality, Study
+from xgem.training.run import train
+from xgem.version import commit, version
+
+STEPS = {"joint": 400}
+WAYS = ("independent", "OWN", "CROSS", "environment as prompt", "chained")
+GUIDANCE = (1.0, 2.0, 3.0)
+PAIRS = ("F with L", "T with F", "T with L")
+Made = dict[str, np.ndarray]
+"""Logits of the frontal ("F") and lateral ("L") view, and what the report names ("T")."""
+
+
+def main(
+    seeds: Annotated[int, typer.Option(min=1)] = 5,
+    count: Annotated[int, typer.Option(min=8, help="Studies a way.")] = 200,
+    shorten: Annotated[int, typer.Option(min=1, help="Divide all steps, to try it.")] = 1,
+    out: Annotated[Path, typer.Option(help="Where runs go.")] = Path("build/ablation"),
+    docs: Annotated[Path, typer.Option(help="Where results go.")] = Path("docs/results"),
+) -> None:
+    """Train, generate, compare."""
+    seconds = 0.0
+    with progress_bars() as report:
+        ablation.phantom_store(out, shorten, report)
+        judges = ablation.judges_in(out, shorten, report)
+        made: dict[str, list[Made]] = {"true studies": []}
+        truth = parts_of(ablation.held_out(count), judges)
+        for seed in range(seeds):
+            made["true studies"].append(truth)
+            for way in WAYS:
+                run = way_run(out, seed, way, shorten, report)
+                seconds += ablation.seconds_of(run) if (run / "joint").exists() else 0.0
+                for guidance in GUIDANCE if (run / "joint").exists() else (1.0,):
+                    name = way if guidance == 1 else f"{way}, guidance {guidance:g}"
+                    place = run / f"made-{way.replace(' ', '-')}-{guidance:g}-{count}.npz"
+                    found = ablation.kept(
+                        place,
+                        lambda run=run, way=way, guidance=guidance: generated(
+                            run, way, guidance, count, judges, report
+                        ),
+                    )
+                    made.setdefault(name, []).append(found)
+    results = {name: estimates(found, count) for name, found in made.items()}
+    facts = {
+        "seeds": seeds,
+        "studies": count,
+        "steps": STEPS["joint"] // shorten,
+        "hours of training the couplings": round(seconds / 3600, 2),
+        "xgem": version(),
+        "commit": commit(),
+    }
+    ablation.write_results(docs, "joint", plain({**facts, "ways": results}), page(facts, results))
+    draw(results, docs / "joint.png")
+    typer.echo((docs / "joint.md").read_text())
+
+
+def way_run(out: Path, seed: int, way: str, shorten: int, report: Report) -> Path:
+    """The run whose model makes studies in one way; without couplings, that of the denoisers."""
+    denoisers = multi_prompt_ablation.variant_run(out, seed, "multi-prompt", shorten, report)
+    if way in ("independent", "chained"):
+        return denoisers
+    whole = micro()
+    stages = tuple(stage for stage in whole.stages if stage.stage == "joint")
+    recipe = ablation.with_steps(replace(whole, seed=seed, stages=stages), STEPS, shorten)
+    recipe = replace(recipe, name=f"micro {way}", model=coupled(recipe.model, way))
+    run = out / f"seed-{seed}" / f"joint-{way.replace(' ', '-')}"
+    if not (run / "model").exists():
+        parts = ("prompt_encoders", "image_vae", "report_vae", "image_unet", "report_denoiser")
+        known = {part: str(denoisers) for part in parts}
+        train(recipe, run, data=out / "phantoms", init=known, progress=report)
+    return run
+
+
+def coupled(model: ModelConfig, way: str) -> ModelConfig:
+    """Couple the outputs of a model in one way."""
+    if way == "OWN":
+        return replace(model, coupling_mode=CouplingMode.OWN)
+    if way == "CROSS":
+        return replace(model, coupling_mode=CouplingMode.CROSS)
+    width = model.prompt_width + 1
+    as_prompt = CouplingConfig(layer="prompt", width=width, prompt_length=model.prompt_width**0.5)
+    modalities = []
+    for parts in model.modalities:
+        assert parts.environment is not None
+        environment = replace(parts.environment, width=width)
+        modalities.append(replace(parts, environment=environment, coupling=as_prompt))
+    return replace(model, modalities=tuple(modalities))
+
+
+def generated(
+    run: Path,
+    way: str,
+    guidance: float,
+    count: int,
+    judges: dict[Modality, Judge],
+    report: Report,
+) -> Made:
+    """Make whole studies of nothing, and say what their parts show."""
+    xgem = XGeM.from_pretrained(run / "model")
+    studies = xgem.generate(
+        to="F+L+T",
+        samples=count,
+        joint="chained" if way == "chained" else "parallel",
+        coupling_guidance=guidance if (run / "joint").exists() else 0.0,
+        batch_size=32,
+        progress=report,
+    )
+    return parts_of(studies, judges)
+
+
+def parts_of(studies: Sequence[Study], judges: dict[Modality, Judge]) -> Made:
+    """What each part of some studies shows or says."""
+    seen = {v.letter: ablation.seen(judges[v], v, studies) for v in (FRONTAL, LATERAL)}
+    return {**seen, REPORT.letter: ablation.said(studies)}
+
+
+def agree(pair: str, first: Made, second: Made) -> float:
+    """How well one part of some studies agrees with another part of others."""
+    a, b = pair.split(" with ")
+    if a == "T":
+        return mean_auroc(first[a], second[b])
+    return correlation(first[a], second[b])
+
+
+def estimates(found: Sequence[Made], count: int) -> dict[str, object]:
+    """Agreement by pair with its floor, and how often findings occur."""
+
+    def rows_of(made: Made, rows: np.ndarray) -> Made:
+        return {letter: values[rows] for letter, values in made.items()}
+
+    result: dict[str, object] = {}
+    for pair in PAIRS:
+
+        def paired(made: Made, rows: np.ndarray, pair: str = pair) -> float:
+            chosen = rows_of(made, rows)
+            return agree(pair, chosen, chosen)
+
+        result[pair] = hierarchical(paired, found, count, resamples=200)
+        rng = np.random.default_rng(0)
+        shuffles = [
+            agree(pair, made, rows_of(made, derangement(count, rng)))
+            for made in found
+            for _ in range(20)
+        ]
+        result[f"{pair}, shuffled"] = float(np.nanmean(shuffles))
+    for letter in "FLT":
+        counts = [((made[letter] > 0) if letter != "T" else made[letter]).sum(1).mean()
+                  for made in found]  # fmt: skip
+        result[f"findings in {letter}"] = float(np.mean(counts))
+    return result
+
+
+def page(facts: dict[str, object], results: dict[str, dict[str, object]]) -> str:
+    """The results as a page."""
+    columns = (
+        *PAIRS,
+        *(f"{pair}, shuffled" for pair in PAIRS),
+        *(f"findings in {c}" for c in "FLT"),
+    )
+    rows = [
+        [name, *(str(v) if isinstance(v, Estimate) else v for v in map(found.get, columns))]
+        for name, found in results.items()
+    ]
+    return f"""# Ways of making outputs together
+
+`micro`, {facts["seeds"]} seeds, {facts["studies"]} studies a way, made of nothing; the joint stage
+has {facts["steps"]} steps, {facts["hours of training the couplings"]} hours in all. F with L:
+correlation of the judges' logits, mean over findings. T with F, T with L: AUROC of a judge's logits
+against what the report says. In brackets 95 % over seeds and studies; true studies are the ceiling,
+shuffled ones the floor. Made by `python runs/joint_ablation.py`.
+
+{table(["", *columns], rows)}
+
+![Agreement by way](joint.png)
+"""
+
+
+def draw(results: dict[str, dict[str, object]], file: Path) -> None:
+    """Draw agreement by way, one panel a pair, ceiling and floor as lines."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, panels = plt.subplots(1, 3, figsize=(10, 3.8), sharey=True, layout="constrained")
+    names = [name for name in results if name != "true studies"]
+    for axes, pair in zip(panels, PAIRS, strict=True):
+        found = [results[name][pair] for name in names]
+        values = np.array([e.value for e in found if isinstance(e, Estimate)])
+        spans = np.array([[e.low, e.high] for e in found if isinstance(e, Estimate)]).T
+        places = np.arange(len(names))
+        axes.errorbar(values, places, xerr=np.abs(spans - values), fmt="o", markersize=4, capsize=2)
+        ceiling = results["true studies"][pair]
+        assert isinstance(ceiling, Estimate)
+        axes.axvline(ceiling.value, color="0.3", linewidth=0.8)
+        floor = float(str(results["true studies"][f"{pair}, shuffled"]))
+        axes.axvline(floor, color="0.7", linewidth=0.8)
+        axes.set_title(pair)
+        axes.set_yticks(places, names)
+    panels[0].invert_yaxis()
+    figure.savefig(file, dpi=130)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    typer.run(main)

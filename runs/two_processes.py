@@ -1,0 +1,140 @@
+"""Two processes take the steps of one, at the same batches: a short `micro` run of all four stages.
+
+    python runs/two_processes.py [--seed 0] [--out build/two-processes]
+
+One process trains it without a break. So do two under torchrun, once with all weights in each (DDP)
+and once with parts of them in each (FSDP2). Then, in both ways, two processes begin and are killed,
+one goes on and is killed, two go on, and so forth at random moments to the end. Sums of floats are
+taken in another order, so losses agree to within TOLERANCE, relative, and not to the last digit.
+Prints one JSON line with the largest differences of losses and of the weights in the model.
+"""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from fifty_kills import SETTINGS, steps_of
+
+from xgem.checkpoint import load_component, read_manifest
+from xgem.version import commit, version
+
+TOLERANCE = 1e-3
+"""Of losses, relative, over 16 steps of each stage."""
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
+
+
+def main(
+    seed: Annotated[int, typer.Option(help="Of the moments.")] = 0,
+    longest: Annotated[float, typer.Option(help="Seconds that processes live at most.")] = 60.0,
+    out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("build/two-processes"),
+) -> None:
+    """Train, compare."""
+    started = time.monotonic()
+    alone = out / "alone"
+    if not (alone / "model").exists():
+        subprocess.run([sys.executable, "-m", "xgem", *call(alone, sharded=False)], check=True)
+    found = {}
+    for name, sharded in (("DDP", False), ("FSDP2", True)):
+        together = out / name.lower()
+        if not (together / "model").exists():
+            command = [*TORCHRUN, "2", "-m", "xgem", *call(together, sharded=sharded)]
+            subprocess.run(command, check=True, env=environment())
+        found[name] = differences(together, alone)
+        in_turn = out / f"{name.lower()}-in-turn"
+        lives = taking_turns(in_turn, sharded, random.Random(seed), longest)
+        found[f"{name}, two and one in turn"] = differences(in_turn, alone) | {"lives": lives}
+    summary = {
+        "tolerance": TOLERANCE,
+        "largest differences from one process": found,
+        "minutes": round((time.monotonic() - started) / 60, 1),
+        "xgem": version(),
+        "commit": commit(),
+    }
+    typer.echo(json.dumps(summary))
+    raise SystemExit(any(one["losses, relative"] > TOLERANCE for one in found.values()))
+
+
+def call(run: Path, *, sharded: bool) -> list[str]:
+    """Begin a run, or go on with it."""
+    if (run / "run.json").exists():
+        return ["train", "--resume", str(run)]
+    settings = (*SETTINGS, f"stages.*.optimization.sharded={str(sharded).lower()}")
+    words = [word for setting in settings for word in ("--set", setting)]
+    return ["train", "micro", *words, "--out", str(run)]
+
+
+def environment() -> dict[str, str]:
+    """One thread a process, unless it is set."""
+    return {"OMP_NUM_THREADS": "1"} | os.environ
+
+
+def taking_turns(run: Path, sharded: bool, moments: random.Random, longest: float) -> list[int]:
+    """Train by two processes and by one, in turn, each killed at some moment but the last.
+
+    Returns:
+        How many processes there were, life by life.
+    """
+    lives: list[int] = []
+    while not (run / "model").exists():
+        lives.append(2 - len(lives) % 2)
+        live(call(run, sharded=sharded), lives[-1], moments.uniform(longest / 4, longest))
+    return lives
+
+
+def live(arguments: list[str], world: int, seconds: float) -> None:
+    """Start processes as torchrun would, and kill all of them after so many seconds."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+    processes = []
+    for rank in range(world):
+        place = {"WORLD_SIZE": str(world), "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        command = [sys.executable, "-m", "xgem", *arguments]
+        processes.append(
+            subprocess.Popen(
+                command, env=environment() | address | place, stdout=subprocess.DEVNULL
+            )
+        )
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and all(process.poll() is None for process in processes):
+        time.sleep(0.1)
+    if any(process.poll() for process in processes):
+        raise SystemExit("a process failed; see above")
+    for process in processes:
+        if time.monotonic() >= end and process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def differences(run: Path, alone: Path) -> dict[str, float]:
+    """Compare the losses of all steps, and the weights of the models."""
+    found, expected = steps_of(run), steps_of(alone)
+    if found.keys() != expected.keys():
+        raise SystemExit(f"{run} took other steps than {alone}")
+    losses = [
+        abs(found[step]["loss"] - record["loss"]) / abs(record["loss"])
+        for step, record in expected.items()
+    ]
+    ours, theirs = (read_manifest(folder / "model") for folder in (run, alone))
+    weights = 0.0
+    for name in theirs.components:
+        a, b = (
+            load_component(folder / "model", manifest, name)
+            for folder, manifest in ((run, ours), (alone, theirs))
+        )
+        pairs = [(a[key].float(), value.float()) for key, value in b.items()]
+        weights = max(weights, *(torch.dist(x, y, p=float("inf")).item() for x, y in pairs))
+    return {"losses, relative": float(f"{max(losses):.2g}"), "weights": float(f"{weights:.2g}")}
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,51 @@
+"""Intervals that hold for other training seeds and other studies: a bootstrap in two levels."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from xgem.evaluation.agreement import Estimate
+
+T = TypeVar("T")
+
+
+def hierarchical(
+    statistic: Callable[[T, np.ndarray], float],
+    seeds: Sequence[T],
+    studies: int,
+    *,
+    resamples: int = 500,
+    seed: int = 0,
+) -> Estimate:
+    """Average a statistic over training seeds, with its 95 % interval.
+
+    Each resample draws seeds with replacement, and for each of them studies with replacement, so
+    the interval is as wide as what changes from one training to the next makes it.
+
+    Args:
+        statistic: of one seed's results on the studies of the given places; NaN where it is not
+            defined for them, which leaves that draw out.
+        seeds: results by seed, all on the same studies.
+        studies: how many there are.
+        resamples: how many draws.
+        seed: of the draws.
+
+    Source: Davison & Hinkley 1997, section 3.8.
+    """
+    rng = np.random.default_rng(seed)
+    everything = np.arange(studies)
+    value = _mean([statistic(result, everything) for result in seeds])
+    drawn = []
+    for _ in range(resamples):
+        chosen = rng.integers(len(seeds), size=len(seeds))
+        rows = rng.integers(studies, size=(len(seeds), studies))
+        drawn.append(_mean([statistic(seeds[i], row) for i, row in zip(chosen, rows, strict=True)]))
+    known = [one for one in drawn if not np.isnan(one)] or [float("nan")]
+    low, high = np.percentile(known, [2.5, 97.5])
+    return Estimate(value, float(low), float(high))
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")

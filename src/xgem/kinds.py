@@ -1,0 +1,79 @@
+"""Configurations that stand in JSON by their ``kind``.
+
+Whoever adds a kind of part defines a subclass with its own ``kind``; wherever that definition has
+been imported, JSON with that kind is read as it. Nothing else has to know of it.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from pydantic import ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, core_schema
+
+
+class Kind:
+    """Base of such configurations, which are frozen dataclasses."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+    kind: str
+    """Unique among the subclasses of one base, and the default of the field."""
+
+
+class PromptEncoderKind(Kind):
+    """Configures an encoder of contents into vectors of the shared space."""
+
+    def build(self) -> Any:
+        """Make the encoder, with fresh weights."""
+        raise NotImplementedError
+
+
+class AutoencoderKind(Kind):
+    """Configures an autoencoder of contents."""
+
+    def build(self) -> Any:
+        """Make the autoencoder, with fresh weights."""
+        raise NotImplementedError
+
+
+class ByKind:
+    """Marks a field: ``Annotated[Base, ByKind()]`` holds any subclass of ``Base``."""
+
+    def __get_pydantic_core_schema__(
+        self, source: type[Kind], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            partial(_read, source),
+            serialization=core_schema.plain_serializer_function_ser_schema(_write),
+        )
+
+
+def kinds_of(base: type[Kind]) -> dict[str, type[Kind]]:
+    """Return all kinds that are defined so far, by name."""
+    return {found.kind: found for found in _descendants(base) if "kind" in vars(found)}
+
+
+def _descendants(base: type[Kind]) -> Iterator[type[Kind]]:
+    for child in base.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+def _read(base: type[Kind], value: Any) -> Kind:
+    if isinstance(value, base):
+        return value
+    kinds = kinds_of(base)
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if kind not in kinds:
+        raise ValueError(f"kind {kind!r} is none of {', '.join(sorted(kinds))}")
+    try:
+        found: Kind = TypeAdapter(kinds[kind]).validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return found
+
+
+def _write(value: Kind) -> Any:
+    return TypeAdapter(type(value)).dump_python(value, mode="json")

@@ -1,0 +1,50 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from xgem.data.worker_pool import worker_pool
+
+SCRIPT = """
+import os, sys, time
+from xgem.data.worker_pool import worker_pool
+
+def pid(place):
+    time.sleep(0.3)  # so that each worker takes one
+    return os.getpid()
+
+if __name__ == "__main__":
+    with worker_pool(2) as pool:
+        print(*set(pool.map(pid, range(2))), flush=True)
+        pool.submit(time.sleep, 60).result()
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_work_is_done_in_order() -> None:
+    with worker_pool(2) as pool:
+        assert list(pool.map(abs, [-3, 2, -1])) == [3, 2, 1]
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(SCRIPT)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        workers = [int(word) for word in parent.stdout.readline().split()]
+        assert len(workers) == 2
+        assert all(map(alive, workers))
+        os.kill(parent.pid, signal.SIGKILL)
+        end = time.monotonic() + 20
+        while any(map(alive, workers)) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not any(map(alive, workers))
