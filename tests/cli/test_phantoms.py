@@ -38,3 +38,9 @@ def test_another_store_is_not_overwritten(xgem) -> None:
 def test_a_wrong_call_is_refused(xgem) -> None:
     xgem("phantoms", "--out", "store").was_refused("--count")
     xgem("phantoms", "--count", 0, "--out", "store").was_refused("--count")
+
+
+def test_seeds_beyond_the_last_are_refused_and_nothing_is_written(xgem, tmp_path) -> None:
+    given = ("phantoms", "--count", 2, "--seed", 2**32 - 1, "--out", "store")
+    xgem(*given).was_refused("begin with a lower --seed")
+    assert not (tmp_path / "store").exists()

@@ -71,6 +71,19 @@ def test_the_bytes_do_not_depend_on_the_workers(tmp_path, small_store_in):
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 
+def test_progress_begins_before_the_first_part(tmp_path, study_of):
+    told = []
+    store_writer.write_store(
+        tmp_path / "store",
+        study_of,
+        range(4),
+        source="test",
+        preprocessing={},
+        progress=lambda *step: told.append(step),
+    )
+    assert told == [("writing test", done, 4) for done in (0, 3, 4)]
+
+
 def test_other_studies_in_the_same_folder_are_refused(small_store, small_store_in):
     with pytest.raises(StoreError, match="another --out"):
         small_store_in(small_store.folder, count=8)

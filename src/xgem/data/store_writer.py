@@ -94,6 +94,8 @@ def write_store(
         parts = parts_of("train", keys)
         done = 0
         jobs = [(folder, work, make, part) for part in parts]
+        if progress:  # at once: the first part takes a while
+            progress(f"writing {source}", done, len(keys))
         for size in _map(workers, _write_studies, jobs):
             done += size
             if progress:
