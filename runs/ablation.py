@@ -17,7 +17,7 @@ from xgem.data.store_writer import write_store
 from xgem.data.whole_file import write_json
 from xgem.evaluation.findings import ANY_SIDE, auroc, f1, mean, presence
 from xgem.evaluation.judge import Judge
-from xgem.evaluation.judge_training import train_judge
+from xgem.evaluation.judge_training import OPTIMIZATION, train_judge
 from xgem.phantoms import simulate
 from xgem.recipes.micro import micro
 from xgem.study import FRONTAL, LATERAL, REPORT, Modality, Study
@@ -62,9 +62,11 @@ def judges_in(out: Path, shorten: int, report: Report) -> dict[Modality, Judge]:
     for view in VIEWS:
         place = out / "judge" / view.name
         if not place.exists():
-            seeds = range(JUDGES, JUDGES + JUDGE_STUDIES // shorten)
+            seeds = range(JUDGES, JUDGES + max(256, JUDGE_STUDIES // shorten))
             store = phantoms(out / "judge-phantoms", seeds, report)
-            train_judge(store, view, progress=report).save(place)
+            steps = max(8, OPTIMIZATION.steps // shorten)
+            brief = replace(OPTIMIZATION, steps=steps, save_every=steps // 2)
+            train_judge(store, view, optimization=brief, progress=report).save(place)
         found[view] = Judge.load(place)
     return found
 
