@@ -223,28 +223,15 @@ class Model(nn.Module):
         """
         super().__init__()
         self.config = config
-        self.components = nn.ModuleDict({"whitening": Whitening(config.prompt_width)})
-
-        def add(name: str, component: nn.Module) -> None:
-            if only is not None and name not in only:
+        self.components = nn.ModuleDict()
+        for name in config.components:
+            component = build_component(config, name)
+            if only is not None and name not in {"whitening", *only}:
                 component.to("meta")
-            elif dtype is not None:
+            elif dtype is not None and name != "whitening":
                 for parameter in component.parameters():
                     parameter.data = parameter.data.to(dtype)
             self.components[name] = component
-
-        for name, encoder in config.prompt_encoders.items():
-            add(name, encoder.build())
-        for name, autoencoder in config.autoencoders.items():
-            add(name, autoencoder.build())
-        for parts in config.modalities:
-            name = parts.modality.name
-            denoiser = parts.denoiser.build()
-            add(f"{name}_denoiser", denoiser)
-            if parts.environment is not None:
-                add(f"{name}_environment", parts.environment.build(parts.denoiser))
-            if parts.coupling is not None:
-                add(f"{name}_coupling", parts.coupling.build(denoiser))
 
     @cached_property
     def parts(self) -> dict[Modality, ModalityParts]:
