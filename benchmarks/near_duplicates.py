@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from xgem.data.near_duplicates import BITS, NEAR, perceptual_hash
+from xgem.data.radiograph import to_uint8
 from xgem.data.resampling import resize
 from xgem.data.store import Store
 from xgem.study import FRONTAL
@@ -26,7 +27,7 @@ from xgem.version import commit, version
 
 def as_image(pixels: np.ndarray) -> Image.Image:
     """8-bit gray."""
-    return Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
+    return Image.fromarray(to_uint8(pixels))
 
 
 def jpeg(pixels: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from xgem.data.radiograph import to_uint8
 from xgem.data.resampling import resize
 from xgem.phantoms import simulate
 from xgem.phantoms.anatomy import sample_patient
@@ -271,7 +272,7 @@ def _sheet(real: np.ndarray, phantoms: np.ndarray, folder: Path, seed: int) -> N
     sheet = Image.new("L", (columns * side, rows * side))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=18)
     for place, index in enumerate(order):
-        pixels = np.rint(chosen[index][0] * 255).astype(np.uint8)
+        pixels = to_uint8(chosen[index][0])
         at = (place % columns * side, place // columns * side)
         picture = Image.fromarray(pixels).resize((side - 4,) * 2, Image.Resampling.BICUBIC)
         sheet.paste(picture, at)

@@ -27,11 +27,12 @@ from torch import Tensor
 
 from xgem.data.whole_file import write_json
 from xgem.model import Model
+from xgem.precision import Precision
 from xgem.recipes.tiny import tiny
 from xgem.training.denoising import Denoising, DenoisingConfig
 from xgem.training.encoding_shards import open_encodings
 from xgem.training.loop import Training
-from xgem.training.precision import Precision, autocast
+from xgem.training.precision import autocast
 from xgem.version import commit, version
 
 BATCH, STUDIES = 64, 4096

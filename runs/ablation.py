@@ -19,12 +19,12 @@ from xgem.evaluation.findings import ANY_SIDE, auroc, f1, mean, presence
 from xgem.evaluation.judge import Judge
 from xgem.evaluation.judge_training import OPTIMIZATION, train_judge
 from xgem.phantoms import simulate
+from xgem.progress import Progress
 from xgem.recipes.micro import micro
 from xgem.study import FRONTAL, LATERAL, REPORT, Modality, Study
 from xgem.training.recipe import Recipe, StageConfig
 from xgem.training.run import train
 
-Report = Callable[[str, int, int], None]
 HELD_OUT = 1_000_000
 """Seed of the first phantom that is scored."""
 JUDGES = 2_000_000
@@ -35,14 +35,14 @@ BASE = {"shared_space": 400, "autoencoders-image_vae": 1500, "autoencoders-repor
 VIEWS = (FRONTAL, LATERAL)
 
 
-def phantom_store(out: Path, shorten: int, report: Report) -> Store:
+def phantom_store(out: Path, shorten: int, report: Progress) -> Store:
     """The studies that every run of an ablation learns from."""
     recipe = micro()
     count = max(2 * recipe.held_out, recipe.data.studies // shorten)
     return phantoms(out / "phantoms", range(count), report)
 
 
-def phantoms(folder: Path, seeds: range, report: Report) -> Store:
+def phantoms(folder: Path, seeds: range, report: Progress) -> Store:
     """Simulate studies as `micro` wants them; what is there already is opened."""
     preprocessing = micro().model.preprocessing
     return write_store(
@@ -56,7 +56,7 @@ def phantoms(folder: Path, seeds: range, report: Report) -> Store:
     )
 
 
-def judges_in(out: Path, shorten: int, report: Report) -> dict[Modality, Judge]:
+def judges_in(out: Path, shorten: int, report: Progress) -> dict[Modality, Judge]:
     """A judge a view, trained first where it is not there yet."""
     found = {}
     for view in VIEWS:
@@ -77,7 +77,7 @@ def held_out(count: int) -> list[Study]:
     return [simulate(seed, size) for seed in range(HELD_OUT, HELD_OUT + count)]
 
 
-def base_run(out: Path, shorten: int, report: Report) -> Path:
+def base_run(out: Path, shorten: int, report: Progress) -> Path:
     """Prompt encoders and autoencoders, trained once: all seeds and variants build on them."""
     whole = micro()
     stages = tuple(stage for stage in whole.stages if not stage.encoded)

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from PIL import Image, ImageDraw, ImageFont
 
 from xgem.cli.progress import progress_bars
+from xgem.data.radiograph import to_uint8
 from xgem.phantoms import simulate
 from xgem.sampling.pipeline import XGeM
 from xgem.sampling.sheet import contact_sheet, wrap
@@ -170,8 +170,7 @@ def tile(
         draw.rounded_rectangle((x, y, x + TILE - 1, y + TILE - 1), 4, PAPER, LINE)
         written(draw, content, x + 9, y + 8, TILE - 18)
         return
-    pixels = np.round(np.clip(content, 0, 1) * 255).astype(np.uint8)
-    radiograph = Image.fromarray(pixels).resize((TILE, TILE), Image.Resampling.BICUBIC)
+    radiograph = Image.fromarray(to_uint8(content)).resize((TILE, TILE), Image.Resampling.BICUBIC)
     picture.paste(radiograph, (x, y))
 
 

@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from xgem.cli.progress import Report, progress_bars
+from xgem.cli.progress import progress_bars
 from xgem.data.labels import findings_of
 from xgem.data.radiograph import Preprocessing
 from xgem.data.store import Store
@@ -34,6 +34,7 @@ from xgem.evaluation.judge import Judge
 from xgem.evaluation.judge_training import train_judge
 from xgem.evaluation.tables import plain, table
 from xgem.phantoms import LABELS, simulate
+from xgem.progress import Progress
 from xgem.sampling.pipeline import XGeM
 from xgem.study import FRONTAL, LATERAL, REPORT, Content, Modality, Study, parse_modalities
 from xgem.version import commit, version
@@ -100,7 +101,7 @@ def main(
 
 
 def ready_judge(
-    folder: Path, view: Modality, xgem: XGeM, phantoms: Path | None, report: Report
+    folder: Path, view: Modality, xgem: XGeM, phantoms: Path | None, report: Progress
 ) -> Judge:
     """The judge of a view, trained first where it is not there yet."""
     place = folder / view.name
@@ -117,7 +118,7 @@ def ready_judge(
     return found
 
 
-def judge_phantoms(folder: Path, xgem: XGeM, report: Report) -> Store:
+def judge_phantoms(folder: Path, xgem: XGeM, report: Progress) -> Store:
     """Phantoms for the judges; a run that was stopped goes on here."""
     size = xgem.model.preprocessing.size
     return write_store(
@@ -131,7 +132,7 @@ def judge_phantoms(folder: Path, xgem: XGeM, report: Report) -> Store:
     )
 
 
-def held_out(count: int, size: int, report: Report) -> list[Study]:
+def held_out(count: int, size: int, report: Progress) -> list[Study]:
     """Phantoms that neither the model nor a judge was trained on."""
     studies = []
     for seed in range(HELD_OUT, HELD_OUT + count):
@@ -147,7 +148,7 @@ class Scorer:
     xgem: XGeM
     judges: Mapping[Modality, Judge]
     studies: Sequence[Study]
-    report: Report
+    report: Progress
 
     def __post_init__(self) -> None:
         self.truth = [study.findings or () for study in self.studies]

@@ -22,13 +22,14 @@ import multi_prompt_ablation
 import numpy as np
 import typer
 
-from xgem.cli.progress import Report, progress_bars
+from xgem.cli.progress import progress_bars
 from xgem.denoisers.coupling import CouplingConfig, CouplingMode
 from xgem.evaluation.agreement import Estimate, correlation, derangement, mean_auroc
 from xgem.evaluation.hierarchical import hierarchical
 from xgem.evaluation.judge import Judge
 from xgem.evaluation.tables import plain, table
 from xgem.model import ModelConfig
+from xgem.progress import Progress
 from xgem.recipes.micro import micro
 from xgem.sampling.pipeline import XGeM
 from xgem.study import FRONTAL, LATERAL, REPORT, Modality, Study
@@ -86,7 +87,7 @@ def main(
     typer.echo((docs / "joint.md").read_text())
 
 
-def way_run(out: Path, seed: int, way: str, shorten: int, report: Report) -> Path:
+def way_run(out: Path, seed: int, way: str, shorten: int, report: Progress) -> Path:
     """The run whose model makes studies in one way; without couplings, that of the denoisers."""
     denoisers = multi_prompt_ablation.variant_run(out, seed, "multi-prompt", shorten, report)
     if way in ("independent", "chained"):
@@ -125,7 +126,7 @@ def generated(
     guidance: float,
     count: int,
     judges: dict[Modality, Judge],
-    report: Report,
+    report: Progress,
 ) -> Made:
     """Make whole studies of nothing, and say what their parts show."""
     xgem = XGeM.from_pretrained(run / "model")

@@ -21,12 +21,13 @@ import ablation
 import numpy as np
 import typer
 
-from xgem.cli.progress import Report, progress_bars
+from xgem.cli.progress import progress_bars
 from xgem.evaluation.agreement import Estimate
 from xgem.evaluation.completions import complete
 from xgem.evaluation.hierarchical import hierarchical
 from xgem.evaluation.judge import Judge
 from xgem.evaluation.tables import plain, table
+from xgem.progress import Progress
 from xgem.recipes.micro import micro
 from xgem.sampling.pipeline import XGeM
 from xgem.study import REPORT, Modality, Study, parse_modalities
@@ -79,7 +80,7 @@ def main(
     typer.echo((docs / "multi_prompt.md").read_text())
 
 
-def variant_run(out: Path, seed: int, name: str, shorten: int, report: Report) -> Path:
+def variant_run(out: Path, seed: int, name: str, shorten: int, report: Progress) -> Path:
     """Denoisers of one seed that were trained in one way."""
     base = ablation.base_run(out, shorten, report)
     whole = micro()
@@ -99,7 +100,7 @@ def variant_run(out: Path, seed: int, name: str, shorten: int, report: Report) -
 
 
 def scored(
-    run: Path, judges: dict[Modality, Judge], studies: Sequence[Study], report: Report
+    run: Path, judges: dict[Modality, Judge], studies: Sequence[Study], report: Progress
 ) -> Scores:
     """What a judge or the labeler finds in what is made, by direction."""
     xgem = XGeM.from_pretrained(run / "model")

@@ -8,9 +8,10 @@ from typing import Any
 
 from xgem.cli.choices import Choices
 from xgem.cli.new_folder import new_folder
-from xgem.cli.progress import Report, warn
+from xgem.cli.progress import warn
 from xgem.data.radiograph import InputWarning
 from xgem.data.study_files import input_hashes
+from xgem.progress import Progress
 from xgem.sampling.pipeline import XGeM
 from xgem.sampling.plan import resolve_task
 from xgem.sampling.provenance import Checkpoint, Provenance
@@ -31,7 +32,7 @@ def complete(
     offload: bool | None,
     earlier: Provenance | None,
     out: Path,
-    report: Report,
+    report: Progress,
 ) -> dict[str, Any]:
     """Generate what was chosen, write it to ``out``, and say what was made.
 
@@ -114,7 +115,7 @@ def _provenance(
 
 
 def _make(
-    xgem: XGeM, study: Study, task: Task, began: Provenance, samples: int, report: Report
+    xgem: XGeM, study: Study, task: Task, began: Provenance, samples: int, report: Progress
 ) -> list[Study]:
     """Generate exactly as ``began`` says."""
     return xgem.generate(

@@ -11,7 +11,6 @@ from xgem.cli.exit_codes import STOPPED
 from xgem.cli.json_output import AsJson, print_result
 from xgem.cli.progress import progress_bars
 from xgem.errors import ConfigError
-from xgem.study import Study
 
 
 def phantoms(
@@ -29,6 +28,7 @@ def phantoms(
     """
     from xgem.data.radiograph import Preprocessing
     from xgem.data.store_writer import write_store
+    from xgem.phantoms import simulate
     from xgem.phantoms.streams import SEEDS
 
     if seed + count > SEEDS:
@@ -40,7 +40,7 @@ def phantoms(
         with progress_bars() as progress:
             store = write_store(
                 out,
-                partial(_phantom, size=size),
+                partial(simulate, size=size),
                 range(seed, seed + count),
                 source="phantoms",
                 preprocessing=asdict(Preprocessing(size=size)),
@@ -52,9 +52,3 @@ def phantoms(
         raise typer.Exit(STOPPED) from None
     facts = {"out": str(out), "studies": len(store), "hash": store.hash}
     print_result(f"Wrote {len(store)} studies to {out}", facts, as_json)
-
-
-def _phantom(seed: int, size: int) -> Study:
-    from xgem.phantoms import simulate
-
-    return simulate(seed, size)

@@ -1,7 +1,7 @@
 """How far a long job is: a bar on stderr for a person, silence where nobody watches."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
@@ -9,23 +9,22 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as Bars
 
-Report = Callable[[str, int, int], None]
-"""Called with the stage, how much is done, and how much there is in all: 0 if that is not known."""
+from xgem.progress import Progress
 
 
 @contextmanager
-def progress_bars() -> Iterator[Report]:
+def progress_bars() -> Iterator[Progress]:
     """Draw one bar a job, the present stage beside it.
 
     Another total, or fewer done than before, is another job.
     """
-    bars = Progress(
+    bars = Bars(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),

@@ -8,8 +8,9 @@ import typer
 
 from xgem.cli.exit_codes import STOPPED
 from xgem.cli.json_output import AsJson, print_result
-from xgem.cli.progress import Report, progress_bars
+from xgem.cli.progress import progress_bars
 from xgem.errors import ConfigError
+from xgem.progress import Progress
 
 
 def train(
@@ -85,7 +86,7 @@ def _train(
     stage: str | None,
     init: list[str],
     settings: list[str],
-    progress: Report,
+    progress: Progress,
 ) -> Path:
     from xgem.recipes import recipe_named
     from xgem.training import run as runs

@@ -10,8 +10,8 @@ from typing import Any
 from xgem.cluster.session import ray_session
 from xgem.data.preparing import Engine, PartJob, make_part
 from xgem.data.store_shards import PartRecord, read_part
-from xgem.data.store_writer import Progress
 from xgem.errors import StoreError, XGeMError
+from xgem.progress import Progress
 
 
 def ray_engine(workers: int | None = None) -> Engine:

@@ -23,7 +23,6 @@ from xgem.data.store import Store
 from xgem.data.store_shards import PartRecord, Prepared, Reject, read_part, write_part
 from xgem.data.store_writer import (
     Part,
-    Progress,
     StoreOrigin,
     begin_store,
     finish_store,
@@ -32,6 +31,7 @@ from xgem.data.store_writer import (
     writing,
 )
 from xgem.errors import ConfigError, InputError, StoreError
+from xgem.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

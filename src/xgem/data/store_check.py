@@ -14,8 +14,9 @@ from xgem.data.store import MANIFEST, SCHEMA, Store
 from xgem.data.store_counts import count_split, ids_of, patients_of
 from xgem.data.store_schema import IMAGES, columns
 from xgem.data.store_shards import sha256_of
-from xgem.data.store_writer import CARD, NEAR_DUPLICATES, REJECTED, Progress
+from xgem.data.store_writer import CARD, NEAR_DUPLICATES, REJECTED
 from xgem.errors import StoreError
+from xgem.progress import Progress
 
 
 def check_store(store: Store, progress: Progress | None = None) -> Iterator[str]:

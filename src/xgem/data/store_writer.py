@@ -28,6 +28,7 @@ from xgem.data.store_shards import PartRecord, Prepared, read_part, sha256_of, w
 from xgem.data.whole_file import write_bytes, write_json
 from xgem.data.worker_pool import worker_pool
 from xgem.errors import OutputError, StoreError
+from xgem.progress import Progress
 from xgem.study import Study
 from xgem.version import version
 
@@ -36,7 +37,6 @@ SHARD = 500
 WORK = ".work"
 """Where a store of simulated studies keeps its records while it is written."""
 CARD, REJECTED, NEAR_DUPLICATES = "README.md", "rejected.csv", "near-duplicates.csv"
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

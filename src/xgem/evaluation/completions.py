@@ -1,18 +1,17 @@
 """Many studies completed at once: the same samples as one by one, in a fraction of the time."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 
 from xgem.data.batches import chunks
 from xgem.errors import TaskError
+from xgem.progress import Progress
 from xgem.sampling.context import PromptReader
 from xgem.sampling.pipeline import XGeM
 from xgem.sampling.plan import plan_stages, resolve_task
 from xgem.study import Modality, Study
-
-Progress = Callable[[str, int, int], None]
 
 
 @torch.inference_mode()

@@ -15,9 +15,10 @@ from xgem.data.store import Store
 from xgem.errors import StoreError
 from xgem.evaluation.findings import ANY_SIDE, BY_SIDE, Target, presence
 from xgem.evaluation.judge import Judge, JudgeConfig, JudgeNetwork
+from xgem.progress import Progress
 from xgem.share import Share, Split
 from xgem.study import FRONTAL, Modality
-from xgem.training.loop import Progress, train_stage
+from xgem.training.loop import train_stage
 from xgem.training.stage import Batch, Optimization
 from xgem.training.studies import Studies
 from xgem.version import commit, version

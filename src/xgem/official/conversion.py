@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,10 @@ from xgem.official.schedule import buffers_differ
 from xgem.official.source import PublishedFile, PublishedTensors
 from xgem.official.vocabularies import Vocabularies
 from xgem.precision import Precision, dtype_of
+from xgem.progress import Progress
 from xgem.version import commit, version
 from xgem.weights import unique_state
 
-Progress = Callable[[str, int, int], None]
 _JOURNAL = "import.json"
 
 

@@ -17,6 +17,7 @@ from xgem.diffusion.defaults import Joint, SamplingDefaults, SolverName
 from xgem.errors import CheckpointError, ConfigError, InputError, TaskError
 from xgem.model import Model, ModelConfig, build_model
 from xgem.precision import dtype_of
+from xgem.progress import Progress
 from xgem.sampling.context import Context, PromptReader, Vectors
 from xgem.sampling.noise import generators
 from xgem.sampling.plan import Listening, Stage, plan_stages, resolve_task
@@ -24,7 +25,6 @@ from xgem.sampling.residence import Need, Residence, Source
 from xgem.sampling.sampler import Latents, networks, new_solver, sample_latents
 from xgem.study import Content, Modality, Study, parse_modalities
 
-Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is in all."""
 
 

@@ -13,9 +13,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from xgem.data.radiograph import to_uint8
 from xgem.study import Content, Modality, Study
 from xgem.version import version
 
@@ -119,8 +119,9 @@ def _paint(sheet: Image.Image, draw: ImageDraw.ImageDraw, tile: _Tile, x: int, y
     if isinstance(tile.content, str):
         _paint_report(draw, tile.content, x, y)
     else:
-        pixels = np.round(np.clip(tile.content, 0, 1) * 255).astype(np.uint8)
-        picture = Image.fromarray(pixels).resize((_TILE, _TILE), Image.Resampling.BICUBIC)
+        picture = Image.fromarray(to_uint8(tile.content)).resize(
+            (_TILE, _TILE), Image.Resampling.BICUBIC
+        )
         sheet.paste(picture, (x, y))
         draw.rectangle((x, y, x + _TILE - 1, y + _TILE - 1), outline=_PANEL)
 

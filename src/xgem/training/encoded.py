@@ -9,9 +9,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from xgem.model import Model
+from xgem.precision import Precision
 from xgem.sampling.context import PromptReader
 from xgem.study import Modality
-from xgem.training.precision import Precision, autocast
+from xgem.training.precision import autocast
 from xgem.training.studies import Studies
 
 

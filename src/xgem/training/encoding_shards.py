@@ -12,7 +12,7 @@ with any other.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,11 @@ from xgem.data.batches import chunks
 from xgem.data.whole_file import write_json
 from xgem.errors import OutputError, StoreError
 from xgem.model import Model
+from xgem.precision import Precision
+from xgem.progress import Progress
 from xgem.share import ALONE, Split
 from xgem.study import Modality
 from xgem.training.encoded import Encoded, empty_prompt, encode_latents, encode_prompts
-from xgem.training.precision import Precision
 from xgem.training.processes import barrier
 from xgem.training.studies import Studies
 
@@ -46,7 +47,7 @@ def encode_studies(
     data: str,
     precision: Precision,
     split: Split = ALONE,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Encoded:
     """Encode all studies, or open what was made by these weights from these data.
 
@@ -88,7 +89,7 @@ def _write(
     made_by: Mapping[str, Any],
     precision: Precision,
     split: Split,
-    progress: Callable[[str, int, int], None] | None,
+    progress: Progress | None,
 ) -> None:
     shards = list(chunks(len(studies), SHARD))
     files = [folder / f"rows-{place:05d}.safetensors" for place in range(len(shards))]
@@ -124,7 +125,7 @@ def _encode(
     studies: Studies,
     shard: range,
     precision: Precision,
-    progress: Callable[[str, int, int], None] | None,
+    progress: Progress | None,
 ) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for modality in model.parts:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from xgem.errors import DivergenceError
+from xgem.progress import Progress
 from xgem.training.ahead import ahead
 from xgem.training.curves import draw_curves
 from xgem.training.divergence import keep_step
@@ -23,7 +24,6 @@ from xgem.training.schedule import learning_rate, step_seed
 from xgem.training.stage import Batch, Optimization, Stage
 from xgem.training.state import latest_state, load_groups, prune, save_state
 
-Progress = Callable[[str, int, int], None]
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """What AdamW remembers of each parameter, beside the number of its steps."""
 SMALLEST_SCALE = 2.0**-10

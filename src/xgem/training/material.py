@@ -1,12 +1,12 @@
 """What stages learn from."""
 
-from collections.abc import Callable
 from functools import cached_property, partial
 
 from xgem.model import Model
+from xgem.precision import Precision
+from xgem.progress import Progress
 from xgem.training.encoded import Encoded, live
 from xgem.training.encoding_shards import encode_studies
-from xgem.training.precision import Precision
 from xgem.training.processes import HERE, Place
 from xgem.training.studies import Studies
 from xgem.training.weights import RunWeights
@@ -25,7 +25,7 @@ class Material:
         stored: bool,
         precision: Precision,
         place: Place = HERE,
-        progress: Callable[[str, int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> None:
         """Take both halves of a store whose hash is ``data``.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from xgem.data.radiograph import to_uint8
 from xgem.study import Content
 
 
@@ -22,8 +23,7 @@ def _draw(content: Content, size: int) -> Image.Image:
     if isinstance(content, np.ndarray) and content.ndim == 1:
         return _curve(content, size)
     if isinstance(content, np.ndarray):
-        pixels = np.round(np.clip(content, 0, 1) * 255).astype(np.uint8)
-        return Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC)
+        return Image.fromarray(to_uint8(content)).resize((size, size), Image.Resampling.BICUBIC)
     page = Image.new("L", (size, size), 255)
     text = "\n".join(textwrap.fill(line, size // 6) for line in str(content).splitlines())
     ImageDraw.Draw(page).multiline_text((4, 4), text, fill=0)

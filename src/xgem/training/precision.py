@@ -1,17 +1,14 @@
-"""In which precision networks run."""
+"""Running networks in less precision than their weights have."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
 
 import torch
 
-Precision = Literal["fp32", "bf16", "fp16"]
-"""``bf16`` and ``fp16`` are autocast: weights stay as they are."""
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+from xgem.precision import Precision, dtype_of
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """Run networks in this precision on this kind of device."""
+    """Run networks in this precision on this kind of device; weights stay as they are."""
     if precision == "fp32":
         return nullcontext()
-    return torch.autocast(device.type, dtype=_DTYPES[precision])
+    return torch.autocast(device.type, dtype=dtype_of(precision))

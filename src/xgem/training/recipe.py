@@ -9,10 +9,10 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 
 from xgem.errors import ConfigError
 from xgem.model import ModelConfig
+from xgem.precision import Precision
 from xgem.training.autoencoders import AutoencoderStageConfig
 from xgem.training.denoising import DenoisingConfig
 from xgem.training.joint import JointConfig
-from xgem.training.precision import Precision
 from xgem.training.shared_space import SharedSpaceConfig
 from xgem.training.stage import STAGES
 

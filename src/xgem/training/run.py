@@ -28,7 +28,7 @@ from xgem.errors import ConfigError, StoreError
 from xgem.known_weights.begin import begin
 from xgem.model import Model
 from xgem.phantoms import simulate
-from xgem.study import Study
+from xgem.progress import Progress
 from xgem.training.export import export
 from xgem.training.learner import full
 from xgem.training.loop import train_stage
@@ -42,7 +42,6 @@ from xgem.training.weights import DONE, INIT, RunWeights
 from xgem.version import commit, version
 from xgem.weights import unique_state
 
-Progress = Callable[[str, int, int], None]
 RUN_FILE = "run.json"
 
 
@@ -256,17 +255,13 @@ def read_run(out: Path) -> dict[str, Any]:
     return record
 
 
-def _phantom(seed: int, size: int) -> Study:
-    return simulate(seed, size)
-
-
 def _phantoms(recipe: Recipe, out: Path, progress: Progress | None) -> Store:
     """Simulate the training studies beside the run, or open them."""
     size = recipe.model.preprocessing.size
     first = recipe.data.seed
     return write_store(
         out / "phantoms",
-        partial(_phantom, size=size),
+        partial(simulate, size=size),
         range(first, first + recipe.data.studies),
         source="phantoms",
         preprocessing=asdict(recipe.model.preprocessing),

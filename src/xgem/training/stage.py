@@ -10,6 +10,7 @@ from pydantic import ConfigDict, with_config
 from torch import Tensor, nn
 
 from xgem.errors import ConfigError
+from xgem.precision import Precision
 from xgem.share import Share, Split
 from xgem.training.lora import Lora
 
@@ -41,7 +42,7 @@ class Optimization:
     change; contrasts and free bits see one pass at a time."""
     ema: float = 0.999
     """Decay of the averaged weights; 0 keeps the last weights."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Precision = "fp32"
     """``bf16`` and ``fp16`` run the networks under autocast, ``fp16`` with a scaled loss."""
     states: Literal["fp32", "bf16"] = "fp32"
     """Of weights, optimizer and average. ``bf16``, with that precision, halves their memory and

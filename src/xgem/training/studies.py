@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from xgem.data.radiograph import to_uint8
 from xgem.data.store import Store
 from xgem.errors import StoreError
 from xgem.study import Content, Modality, Study
@@ -86,7 +87,7 @@ def _to_bytes(content: Content) -> Content:
     """Radiographs have 8 bits in a store; other signals stay as they are."""
     if isinstance(content, str) or content.ndim != 2:
         return content
-    return np.round(content * 255).astype(np.uint8)
+    return to_uint8(content)
 
 
 def _from_bytes(content: Content) -> Content:
