@@ -20,7 +20,7 @@ import json
 import sys
 import tarfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -90,6 +90,14 @@ def main() -> None:
 def read(archive: Path) -> tuple[list[str], list[dict[str, bool]]]:
     """Texts of the reports that were indexed, and their codes as labels."""
     reports, truth = [], []
+    for text, codes in indexed(archive):
+        reports.append(text)
+        truth.append({label: coded(codes, MESH[label]) for label in CHEXPERT})
+    return reports, truth
+
+
+def indexed(archive: Path) -> Iterator[tuple[str, list[str]]]:
+    """Text and MeSH codes of each report that was indexed."""
     with tarfile.open(archive) as members:
         for member in members:
             stream = members.extractfile(member) if member.name.endswith(".xml") else None
@@ -102,17 +110,15 @@ def read(archive: Path) -> tuple[list[str], list[dict[str, bool]]]:
             parts = {a.get("Label", ""): a.text or "" for a in root.iter("AbstractText")}
             text = given_sections(parts).written("xgem")
             if text:
-                reports.append(text)
-                truth.append({label: coded(codes, label) for label in CHEXPERT})
-    return reports, truth
+                yield text, codes
 
 
-def coded(codes: Sequence[str], label: str) -> bool:
-    """A code is one of the label's, or one of its children."""
+def coded(codes: Sequence[str], starts: Sequence[str]) -> bool:
+    """A code is one of a label's, or one of its children."""
     return any(
         code == start or code.startswith(start if start.endswith("/") else f"{start}/")
         for code in codes
-        for start in MESH[label]
+        for start in starts
     )
 
 

@@ -90,6 +90,7 @@ def main(
         }
     results = {
         **provenance(xgem, judges, count),
+        "made_by": "python runs/first_figures.py" + " --phantoms STORE" * (phantoms is not None),
         **figures,
         "seconds": round(time.monotonic() - started),
     }
@@ -299,7 +300,7 @@ def markdown(results: Rows) -> str:
 
 {model["name"]} ({model["checkpoint"]}) on {results["phantoms"]["count"]} held-out phantoms;
 {settings["steps"]} steps of {settings["solver"]}, guidance {json.dumps(settings["guidance"])}.
-Made by `python runs/first_figures.py`; `first_figures.json` holds all numbers, versions and seeds.
+Made by `{results["made_by"]}`; `first_figures.json` holds all numbers, versions and seeds.
 
 ## What radiographs show
 

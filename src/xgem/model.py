@@ -225,7 +225,7 @@ class Model(nn.Module):
         self.config = config
         self.components = nn.ModuleDict()
         for name in config.components:
-            component = build_component(config, name)
+            component = build_component(config, name, self.components)
             if only is not None and name not in {"whitening", *only}:
                 component.to("meta")
             elif dtype is not None and name != "whitening":
@@ -286,8 +286,13 @@ def build_model(config: ModelConfig, *, weights: bool = True) -> Model:
         return Model(config)
 
 
-def build_component(config: ModelConfig, name: str) -> Any:
+def build_component(config: ModelConfig, name: str, built: nn.ModuleDict | None = None) -> Any:
     """Build one component of a model with fresh weights.
+
+    Args:
+        config: Of the model.
+        name: Of the component.
+        built: The components before it, where they are there: a coupling looks at its denoiser.
 
     Raises:
         ConfigError: the model has none of that name.
@@ -306,6 +311,8 @@ def build_component(config: ModelConfig, name: str) -> Any:
         if kind == "environment" and parts.environment is not None:
             return parts.environment.build(parts.denoiser)
         if kind == "coupling" and parts.coupling is not None:
+            if built is not None:
+                return parts.coupling.build(built[f"{modality}_denoiser"])
             with torch.device("meta"):
                 denoiser = parts.denoiser.build()
             return parts.coupling.build(denoiser)

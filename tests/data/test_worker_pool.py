@@ -5,6 +5,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+import torch
+
 from xgem.data.worker_pool import worker_pool
 
 SCRIPT = """
@@ -48,3 +51,23 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         while any(map(alive, workers)) and time.monotonic() < end:
             time.sleep(0.05)
         assert not any(map(alive, workers))
+
+
+def test_workers_compute_although_their_parent_has_threads() -> None:
+    """OpenMP's threads do not survive a fork: forked workers would wait for them forever."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    ones = torch.ones(512, 512)
+    assert ones.add(1).sum() == 2 * 512 * 512
+    torch.set_num_threads(threads)
+    with worker_pool(2) as pool:
+        assert list(pool.map(torch.sum, [ones, ones.add(1)])) == [512 * 512, 2 * 512 * 512]
+
+
+def test_work_under_way_ends_when_the_run_is_stopped() -> None:
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), worker_pool(2) as pool:
+        pool.submit(abs, 1).result()
+        pool.submit(time.sleep, 300)
+        raise KeyboardInterrupt
+    assert time.monotonic() - start < 100

@@ -1,6 +1,6 @@
 """How well the report labeler reads: phantoms' reports, by phrases, and real ones, by MeSH terms.
 
-    python benchmarks/report_labeler.py ../shared/data/NLMCXR_reports.tgz
+    python benchmarks/phantom_reports.py ../shared/data/NLMCXR_reports.tgz
 
 The first two columns are F1 of phantoms' reports whose phrases a model may train on, and of the
 fifth that is held out. The third is F1 of Indiana University's reports against the MeSH terms that
@@ -10,10 +10,10 @@ by a neighboring term. The last line is JSON.
 
 import json
 import sys
-import tarfile
-import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from report_labels import coded, indexed
 
 from xgem.data.labels import LABELS, findings_of
 from xgem.phantoms.findings import sample_findings
@@ -73,33 +73,9 @@ def _phantoms(*, held_out: bool) -> Iterator[tuple[set[str], set[str]]]:
 
 def _real(archive: Path) -> Iterator[tuple[set[str], set[str]]]:
     """What is indexed and what is read, by report; reports that nobody indexed are left out."""
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            file = tar.extractfile(member) if member.name.endswith(".xml") else None
-            if file is None:
-                continue
-            root = ET.parse(file).getroot()
-            terms = [term.text or "" for term in root.iter("major")]
-            if not terms or "No Indexing" in terms:
-                continue
-            sections = {
-                part.get("Label", ""): part.text or "" for part in root.iter("AbstractText")
-            }
-            report = "\n".join(
-                f"{name}: {sections[name]}"
-                for name in ("FINDINGS", "IMPRESSION")
-                if sections.get(name)
-            )
-            if report:
-                yield _indexed(terms), {f.label for f in findings_of(report)}
-
-
-def _indexed(terms: list[str]) -> set[str]:
-    return {
-        label
-        for label, wanted in TERMS.items()
-        if any(term == w or term.startswith(f"{w}/") for term in terms for w in wanted)
-    }
+    for report, codes in indexed(archive):
+        there = {label for label, starts in TERMS.items() if coded(codes, starts)}
+        yield there, {f.label for f in findings_of(report)}
 
 
 def _f1(pairs: Iterable[tuple[set[str], set[str]]]) -> dict[str, tuple[float, int]]:
