@@ -1,5 +1,6 @@
 import json
 import os
+from functools import partial
 
 import pytest
 
@@ -7,6 +8,7 @@ from xgem.data import store_shards, store_writer
 from xgem.data.store import Store
 from xgem.data.store_shards import sha256_of
 from xgem.errors import OutputError, StoreError
+from xgem.phantoms import simulate
 
 pytestmark = pytest.mark.usefixtures("small_shards")
 
@@ -66,9 +68,10 @@ def test_a_finished_store_is_left_alone(small_store, small_store_in):
 
 
 def test_the_bytes_do_not_depend_on_the_workers(tmp_path, small_store_in):
-    small_store_in(tmp_path / "one")
-    small_store_in(tmp_path / "two", workers=2)
-    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        small_store_in(folder, count=4, workers=workers, make=partial(simulate, size=32))
+    assert tree(tmp_path / "1") == tree(tmp_path / "2")
 
 
 def test_progress_begins_before_the_first_part(tmp_path, study_of):

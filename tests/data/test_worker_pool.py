@@ -14,13 +14,15 @@ SCRIPT = """
 import os, sys, time
 from xgem.data.worker_pool import worker_pool
 
-def pid(place):
-    time.sleep(0.3)  # so that each worker takes one
+def pid(folder):
+    open(f"{folder}/{os.getpid()}.here", "w").close()
+    while sum(name.endswith(".here") for name in os.listdir(folder)) < 2:
+        time.sleep(0.05)  # until the other worker has its turn
     return os.getpid()
 
 if __name__ == "__main__":
     with worker_pool(2) as pool:
-        print(*set(pool.map(pid, range(2))), flush=True)
+        print(*pool.map(pid, [sys.argv[1]] * 2), flush=True)
         pool.submit(time.sleep, 60).result()
 """
 
@@ -41,7 +43,9 @@ def test_work_is_done_in_order() -> None:
 def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(SCRIPT)
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, script, tmp_path], stdout=subprocess.PIPE, text=True
+    ) as parent:
         assert parent.stdout is not None
         workers = [int(word) for word in parent.stdout.readline().split()]
         assert len(workers) == 2
@@ -64,10 +68,15 @@ def test_workers_compute_although_their_parent_has_threads() -> None:
         assert list(pool.map(torch.sum, [ones, ones.add(1)])) == [512 * 512, 2 * 512 * 512]
 
 
-def test_work_under_way_ends_when_the_run_is_stopped() -> None:
-    start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), worker_pool(2) as pool:
+def stopped() -> None:
+    with worker_pool(2) as pool:
         pool.submit(abs, 1).result()
         pool.submit(time.sleep, 300)
         raise KeyboardInterrupt
+
+
+def test_work_under_way_ends_when_the_run_is_stopped() -> None:
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
     assert time.monotonic() - start < 100

@@ -66,11 +66,13 @@ OTHER: dict[str, Any] = {
     },
     "tolerances": {
         "*text*_eta0.*_text": 5e-3, "joint.*.text.out": 1e-4, "single.text.out": 1e-4,
+        "probe.*_blocks.*": 1e-4,
     },
 }  # fmt: skip
 """Another shape than that of ``golden/``: heads, levels, widths, latents that are not square, video
 modules in one view alone, other texts. Its report latents have groups of four values, which make
-small differences large: two correct orders of summation are 3e-5 apart (float64 lies between)."""
+small differences large: two correct orders of summation are 3e-5 apart (float64 lies between). Inside
+its UNets values reach 20, where two threads and one are 3e-5 apart."""
 
 
 @pytest.fixture(scope="session")

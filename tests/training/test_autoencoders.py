@@ -72,7 +72,7 @@ def test_studies_without_the_modality_are_passed_over_and_at_least_one_must_hold
     small_model: Model, gappy_studies: Studies
 ) -> None:
     reports = [Study(id="t", contents={REPORT: "No effusion."})] * 3
-    whole = gappy_studies[0].contents[LATERAL]
+    whole = gappy_studies.contents(LATERAL, [0])[0]
     studies = [*reports, Study(id="l", contents={LATERAL: whole})]
     config = AutoencoderStageConfig(part="image_vae", optimization=FAST)
     stage = AutoencoderStage(
