@@ -225,7 +225,7 @@ class Model(nn.Module):
         self.config = config
         self.components = nn.ModuleDict()
         for name in config.components:
-            component = build_component(config, name, self.components)
+            component = build_component(config, name, dict(self.components))
             if only is not None and name not in {"whitening", *only}:
                 component.to("meta")
             elif dtype is not None and name != "whitening":
@@ -286,7 +286,7 @@ def build_model(config: ModelConfig, *, weights: bool = True) -> Model:
         return Model(config)
 
 
-def build_component(config: ModelConfig, name: str, built: nn.ModuleDict | None = None) -> Any:
+def build_component(config: ModelConfig, name: str, built: Mapping[str, Any] | None = None) -> Any:
     """Build one component of a model with fresh weights.
 
     Args:

@@ -71,7 +71,7 @@ OTHER: dict[str, Any] = {
 }  # fmt: skip
 """Another shape than that of ``golden/``: heads, levels, widths, latents that are not square, video
 modules in one view alone, other texts. Its report latents have groups of four values, which make
-small differences large: two correct orders of summation are 3e-5 apart (float64 lies between). Inside
+small differences large: two correct orders of summation are 3e-5 apart (float64 lies between). In
 its UNets values reach 20, where two threads and one are 3e-5 apart."""
 
 
