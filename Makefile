@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check golden bench results ablations kills
+.PHONY: help demo test check docs golden bench results ablations kills
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ check: $(VENV)/.dev ## format, lint, types, import contracts, spelling
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+
+docs: $(VENV)/.dev ## execute what the documentation says
+	$(BIN)/pytest tests/docs
 
 golden: $(VENV)/.dev ## write the losses of record anew, after a change that means to move them
 	XGEM_WRITE_GOLDEN=1 $(BIN)/pytest tests/recipes/test_micro.py

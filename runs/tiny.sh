@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The bundled model, from nothing to its published figures: about two hours on two cores.
+# The bundled model, from nothing to its published figures: about seven hours on two cores that
+# compute in bf16.
 #
 #   runs/tiny.sh [RUN]
 #
@@ -9,7 +10,7 @@ cd "$(dirname "$0")/.."
 run=${1:-build/tiny}
 python=${PYTHON:-.venv/bin/python}
 
-# 12,800 phantoms; prompt encoders, autoencoders, a denoiser for each modality, couplings.
+# 20,512 phantoms; prompt encoders, autoencoders, a denoiser for each modality, couplings.
 $python -m xgem train tiny --out "$run"
 
 # The checkpoint becomes the model that `xgem generate` uses without --model.

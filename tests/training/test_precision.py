@@ -1,7 +1,12 @@
+from pathlib import Path
+
 import pytest
 import torch
 
-from xgem.training.precision import autocast
+from xgem.training import precision as precisions
+from xgem.training.precision import autocast, bf16_is_native, warning_of_emulation
+
+CPUINFO = Path("/proc/cpuinfo")
 
 
 @pytest.mark.parametrize(
@@ -13,3 +18,27 @@ def test_networks_run_in_it_and_weights_stay(precision, dtype) -> None:
     with autocast(precision, torch.device("cpu")):
         assert layer(torch.ones(1, 2)).dtype == dtype
     assert layer.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "native", "warns"),
+    [
+        ("bf16", "cpu", False, True),
+        ("bf16", "cpu", True, False),
+        ("bf16", "cuda", False, False),
+        ("fp32", "cpu", False, False),
+    ],
+)
+def test_it_is_said_where_bf16_would_be_slow(precision, device, native, warns, monkeypatch) -> None:
+    monkeypatch.setattr(precisions, "bf16_is_native", lambda: native)
+    said = warning_of_emulation(["fp32", precision], torch.device(device))
+    assert ("precision=fp32" in (said or "")) == warns
+
+
+@pytest.mark.skipif(not CPUINFO.exists(), reason="this system does not list what its CPU can do")
+def test_the_processor_is_asked() -> None:
+    flags = CPUINFO.read_text()
+    if "avx512" not in flags and "avx2" in flags:
+        assert not bf16_is_native()
+    if "avx512_bf16" in flags:
+        assert bf16_is_native()
