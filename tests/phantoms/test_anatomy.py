@@ -18,7 +18,7 @@ def test_patients_are_human() -> None:
     for name, low, high, spread in (
         ("width", 0.92, 1.32, 0.03),
         ("depth", 0.85, 1.4, 0.03),
-        ("height", 0.85, 1.22, 0.03),
+        ("height", 0.9, 1.36, 0.03),
         ("heart", 0.45, 0.95, 0.04),
         ("age", 18, 92, 12),
         ("inspiration", -25, 75, 8),

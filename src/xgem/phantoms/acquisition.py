@@ -45,9 +45,9 @@ def sample_acquisition(patient: Patient, lungs: Grid, seed: int, size: int) -> A
     loose = 1.6 if portable else 1.0
     front, back = low[1] - skin - rng.uniform(5, 20), high[1] + skin + rng.uniform(5, 20)
     middle = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
-    needed = (high[0] - low[0] - 2 * _MARGIN) / rng.uniform(0.70, 0.89)
+    needed = (high[0] - low[0] - 2 * _MARGIN) / rng.uniform(0.76, 0.95)
     grow = 1.12 if portable else 1.1
-    top = low[2] + _MARGIN - rng.uniform(14, 46)
+    top = low[2] + _MARGIN - rng.uniform(8, 40)
     frontal = View(
         axes=(0, 1),
         size=size,
@@ -61,7 +61,7 @@ def sample_acquisition(patient: Patient, lungs: Grid, seed: int, size: int) -> A
         lean=float(rng.normal(0, 0.03 * loose)),
         roll=float(rng.normal(0, 0.018 * loose)),
     )
-    tall = (high[2] - low[2] - 2 * _MARGIN) / rng.uniform(0.86, 1.0)
+    tall = (high[2] - low[2] - 2 * _MARGIN) / rng.uniform(0.9, 1.06)
     lateral = View(
         axes=(1, 0),
         size=size,

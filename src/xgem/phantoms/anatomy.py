@@ -85,7 +85,7 @@ class Patient:
     markings: float
     """Strength of the pulmonary vessels."""
     stomach: float
-    """Radius of the gas under the left diaphragm; 0 for none."""
+    """Radius of the bubble of gas under the left diaphragm; 0 for none."""
     mirrored: bool
     """The skeleton is the atlas's seen in a mirror."""
 
@@ -112,7 +112,7 @@ def sample_patient(seed: int) -> Patient:
     old = (age - 55) / 35
     heft = float(rng.beta(1.7, 2.2))
     size = -0.035 if female else 0.035
-    inspiration = about(29 - 26 * (heft - 0.4) - 3 * old, 10)
+    inspiration = about(34 - 28 * (heft - 0.4) - 3 * old, 11)
     return Patient(
         seed=seed,
         female=female,
@@ -120,7 +120,7 @@ def sample_patient(seed: int) -> Patient:
         heft=heft,
         width=about(1.10 + size + 0.03 * heft, 0.045),
         depth=about(1.11 + 0.8 * size + 0.05 * old + 0.04 * heft, 0.055),
-        height=about(1.03 + 1.3 * size, 0.045),
+        height=about(1.14 + 1.3 * size, 0.055),
         taper=about(0.0, 0.06),
         barrel=about(0.03 * old, 0.05),
         kyphosis=about(9 * old, 6),
@@ -144,10 +144,10 @@ def sample_patient(seed: int) -> Patient:
         clavicle=about(0.16, 0.10),
         scapula=about(34, 16),
         shoulder=about(1.0 + 0.12 * heft - (0.06 if female else 0), 0.07),
-        bone=about(1.0 - 0.14 * old - (0.05 if female else 0), 0.1),
+        bone=about(1.18 - 0.15 * old - (0.05 if female else 0), 0.1),
         calcified=float(np.clip(about((age - 58) / 60, 0.25), 0, 1)),
         air=about(0.775, 0.018),
         markings=about(1.0 + 0.08 * old, 0.16),
-        stomach=max(0.0, about(14, 14)),
+        stomach=max(0.0, about(13, 12)),
         mirrored=bool(rng.random() < 0.5),
     )

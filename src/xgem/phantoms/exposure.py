@@ -48,13 +48,13 @@ def sample_exposure(rng: np.random.Generator, lateral: bool, portable: bool) -> 
         scatter_width=rng.uniform(35, 60),
         blur=rng.uniform(0.3, 0.7) + 0.2 * portable,
         noise=rng.uniform(0.003, 0.010) * (1.4 if portable else 1),
-        base=float(np.clip(0.34 - 0.06 * portable + 0.07 * contrast, 0.15, 0.7)),
-        middle=float(np.clip(0.78 + 0.2 * lateral + 0.12 * contrast, 0.45, 1.4)),
-        detail=float(np.clip(rng.lognormal(1.0, 0.22), 1.5, 4.5)),
+        base=float(np.clip(0.60 - 0.08 * portable + 0.07 * contrast, 0.2, 0.95)),
+        middle=float(np.clip(0.86 + 0.2 * lateral + 0.12 * contrast, 0.45, 1.4)),
+        detail=float(np.clip(rng.lognormal(1.15, 0.25), 1.5, 5.5)),
         steepness=float(rng.uniform(1.2, 3.4)),
         brightness=float(np.clip(rng.normal(0.40, 0.12), 0.1, 0.7)),
-        dark=float(np.clip(0.27 + 0.11 * gray - 0.05 * contrast + 0.08 * portable, 0.02, 0.55)),
-        white=float(np.clip(0.80 + 0.06 * gray + 0.07 * contrast, 0.62, 1.0)),
+        dark=float(np.clip(0.23 + 0.11 * gray - 0.05 * contrast + 0.08 * portable, 0.02, 0.55)),
+        white=float(np.clip(0.78 + 0.06 * gray + 0.06 * contrast, 0.62, 0.96)),
         black=float(0.08 * rng.beta(1, 3)),
     )
 

@@ -26,6 +26,7 @@ from xgem.phantoms.skeleton import (
     skeleton,
 )
 from xgem.phantoms.specks import Array, Specks, join
+from xgem.phantoms.stomach import stomach_gas
 from xgem.phantoms.streams import Stream, stream
 from xgem.phantoms.wording import describe
 from xgem.study import FRONTAL, LATERAL, REPORT, Finding, Study
@@ -120,7 +121,7 @@ def build_scene(
     atlas = load_atlas()
     vessels, airways = atlas.vessels[fine], atlas.airways[fine]
     vessels = Specks(chest.interior.apply(vessels.points), vessels.mass)
-    flowing = [Specks(chest.interior.apply(airways.points), -airways.mass)]
+    flowing = [Specks(chest.interior.apply(airways.points), -airways.mass), stomach_gas(chest)]
     placed = []
     for label in _ORDER:
         finding = of_label(findings, label)

@@ -30,5 +30,5 @@ def warning_of_emulation(precisions: Iterable[Precision], device: torch.device) 
 
 
 def bf16_is_native() -> bool:
-    """Whether this machine's processor computes in bf16, as oneDNN, which does the work, sees it."""
+    """Whether this machine's processor has instructions for bf16, as oneDNN sees it."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
