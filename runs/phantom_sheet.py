@@ -7,7 +7,7 @@ from xgem.sampling.sheet import contact_sheet
 from xgem.study import Study
 
 SEEDS = (101, 104)
-"""A large effusion in a large heart; a consolidation beside a central line."""
+"""A consolidation of the left upper lobe; a collapsed lower lobe, edema and a large heart."""
 
 
 def main() -> None:
