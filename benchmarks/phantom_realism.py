@@ -1,4 +1,4 @@
-"""How real phantoms look: spectrum, histogram, a classifier, a sheet to sort, nearest neighbors.
+"""How real phantoms look: spectrum, histogram, two classifiers, a sheet to sort.
 
     python benchmarks/phantom_realism.py ../shared/data/cxr-open --out /tmp/realism
 
@@ -19,9 +19,6 @@ from PIL import Image, ImageDraw, ImageFont
 from xgem.data.radiograph import to_uint8
 from xgem.data.resampling import resize
 from xgem.phantoms import simulate
-from xgem.phantoms.anatomy import sample_patient
-from xgem.phantoms.findings import sample_findings
-from xgem.phantoms.simulation import build_scene, develop, project
 from xgem.study import FRONTAL, LATERAL
 from xgem.version import commit
 
@@ -51,7 +48,6 @@ def main() -> None:
         "histogram": _inside(_histograms(real), _histograms(phantoms)),
         "auroc real against phantom": _classifier(real, phantoms, lateral, chosen.seed),
         "linear probe, 32 px": _linear(real, phantoms, chosen.seed),
-        "nearest neighbors": _neighbors(chosen.size, chosen.seed),
         "commit": commit(),
     }
     _plot(real, phantoms, chosen.out / "spectrum.png")
@@ -175,65 +171,6 @@ def _linear(real: np.ndarray, phantoms: np.ndarray, seed: int) -> float:
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
     scores = cross_val_predict(model, small[order], labels[order], method="decision_function")
     return round(float(roc_auc_score(labels[order], scores)), 3)
-
-
-def _neighbors(size: int, seed: int, patients: int = 40) -> dict[str, float]:
-    """How unlike frontal views are: two takes of one patient, and those of two patients.
-
-    The second take of a patient is another exposure, position and noise of the same anatomy and
-    findings. Unlike is 1 - r, where r is the correlation of two pictures laid over each other as
-    well as shifts and magnification allow: where a patient stood is nobody's likeness. Of each
-    patient's figures with all others, the smallest counts.
-    """
-    first, second = [], []
-    for place in range(patients):
-        anatomy = FIRST_SEED + 1_000_000 + 10_000 * seed + place
-        findings = sample_findings(anatomy)
-        for takes, acquired in ((first, anatomy), (second, anatomy + 500_000)):
-            scene, acquisition = build_scene(sample_patient(anatomy), findings, acquired, size)
-            takes.append(develop(project(scene, acquisition), acquisition, acquired)[0])
-    apart = 1 - _alignment(np.stack(first), np.stack(second))
-    same = np.diag(apart)
-    others = (apart + np.diag(np.full(patients, np.inf))).min(axis=1)
-    return {
-        "two takes of one, median": round(float(np.median(same)), 3),
-        "nearest other, median": round(float(np.median(others)), 3),
-        "nearest is the same patient": round(float((same < others).mean()), 3),
-    }
-
-
-def _alignment(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """(n, m) the best correlation of each of ``first`` with each of ``second``, moved and scaled.
-
-    The middle of the one is sought in the other, of which eleven magnifications are tried.
-    """
-    inner, reach = 64, 80
-    still = np.stack([_standard(_middle(resize(i, 96, 96), inner)) for i in first])
-    still = np.pad(still, ((0, 0), (0, reach - inner), (0, reach - inner)))
-    spectrum = np.conj(np.fft.rfft2(still))
-    window = np.pad(np.ones((inner, inner)), (0, reach - inner))
-    ones = np.conj(np.fft.rfft2(window))
-    best = np.full((len(first), len(second)), -1.0)
-    room = reach - inner + 1
-    for side in range(86, 107, 2):
-        moving = np.stack([_middle(resize(i, side, side), reach) for i in second])
-        mean = np.fft.irfft2(np.fft.rfft2(moving) * ones, s=(reach, reach)) / inner**2
-        square = np.fft.irfft2(np.fft.rfft2(moving**2) * ones, s=(reach, reach)) / inner**2
-        spread = np.sqrt(np.maximum(square - mean**2, 1e-6))[:, :room, :room]
-        for place, one in enumerate(np.fft.rfft2(moving)):
-            product = np.fft.irfft2(one * spectrum, s=(reach, reach))[:, :room, :room]
-            found = (product / inner**2 / spread[place]).max(axis=(1, 2))
-            best[:, place] = np.maximum(best[:, place], found)
-    return best
-
-
-def _middle(image: np.ndarray, side: int) -> np.ndarray:
-    edge = (len(image) - side) // 2
-    return image[edge : edge + side, edge : edge + side]
-
-
-def _standard(image: np.ndarray) -> np.ndarray:
-    return (image - image.mean()) / (image.std() + 1e-6)
 
 
 def _plot(real: np.ndarray, phantoms: np.ndarray, path: Path) -> None:

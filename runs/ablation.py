@@ -1,4 +1,4 @@
-"""What the two ablations share: data, judges, and how a generated study is scored.
+"""What the two ablations share: data, judge, and how a generated study is scored.
 
 Nothing here is run by itself; see multi_prompt_ablation.py and joint_ablation.py.
 """
@@ -17,22 +17,20 @@ from xgem.data.store_writer import write_store
 from xgem.data.whole_file import write_json
 from xgem.evaluation.findings import ANY_SIDE, auroc, f1, mean, presence
 from xgem.evaluation.judge import Judge
-from xgem.evaluation.judge_training import OPTIMIZATION, train_judge
+from xgem.evaluation.judge_training import OPTIMIZATION, SEEDS, JudgeRecipe, train_judge
 from xgem.phantoms import simulate
 from xgem.progress import Progress
 from xgem.recipes.micro import micro
-from xgem.study import FRONTAL, LATERAL, REPORT, Modality, Study
+from xgem.study import REPORT, Modality, Study
 from xgem.training.recipe import Recipe, StageConfig
 from xgem.training.run import train
 
 HELD_OUT = 1_000_000
 """Seed of the first phantom that is scored."""
-JUDGES = 2_000_000
-"""Seed of the first phantom that the judges learn from."""
 JUDGE_STUDIES = 3_000
+"""Phantoms that the judge learns from."""
 BASE = {"shared_space": 400, "autoencoders-image_vae": 1500, "autoencoders-report_vae": 800}
 """Steps of what all seeds and variants build on."""
-VIEWS = (FRONTAL, LATERAL)
 
 
 def phantom_store(out: Path, shorten: int, report: Progress) -> Store:
@@ -56,23 +54,21 @@ def phantoms(folder: Path, seeds: range, report: Progress) -> Store:
     )
 
 
-def judges_in(out: Path, shorten: int, report: Progress) -> dict[Modality, Judge]:
-    """A judge a view, trained first where it is not there yet."""
-    found = {}
-    for view in VIEWS:
-        place = out / "judge" / view.name
-        if not place.exists():
-            seeds = range(JUDGES, JUDGES + max(256, JUDGE_STUDIES // shorten))
-            store = phantoms(out / "judge-phantoms", seeds, report)
-            steps = max(8, OPTIMIZATION.steps // shorten)
-            brief = replace(OPTIMIZATION, steps=steps, save_every=steps // 2)
-            train_judge(store, view, optimization=brief, progress=report).save(place)
-        found[view] = Judge.load(place)
-    return found
+def judge_in(out: Path, shorten: int, report: Progress) -> Judge:
+    """A judge of both views, trained first where it is not there yet."""
+    run = out / "judge"
+    if not (run / "model").exists():
+        seeds = range(SEEDS.start, SEEDS.start + max(256, JUDGE_STUDIES // shorten))
+        store = phantoms(out / "judge-phantoms", seeds, report)
+        steps = max(8, OPTIMIZATION.steps // shorten)
+        brief = replace(OPTIMIZATION, steps=steps, save_every=steps // 2)
+        recipe = JudgeRecipe(optimization=brief, held_out=128)
+        train_judge(run, recipe, data=store, progress=report)
+    return Judge.from_pretrained(run / "model")
 
 
 def held_out(count: int) -> list[Study]:
-    """Phantoms that neither a model nor a judge was trained on."""
+    """Phantoms that neither a model nor the judge was trained on."""
     size = micro().model.preprocessing.size
     return [simulate(seed, size) for seed in range(HELD_OUT, HELD_OUT + count)]
 
@@ -90,8 +86,8 @@ def base_run(out: Path, shorten: int, report: Progress) -> Path:
 
 def seen(judge: Judge, view: Modality, studies: Sequence[Study]) -> np.ndarray:
     """Logits of the findings in radiographs, wherever they lie: (studies, findings)."""
-    logits: np.ndarray = judge.logits([study.contents[view] for study in studies])
-    return logits[:, : len(ANY_SIDE)]
+    logits: np.ndarray = judge.logits([study.contents[view] for study in studies], view, ANY_SIDE)
+    return logits
 
 
 def said(studies: Sequence[Study]) -> np.ndarray:

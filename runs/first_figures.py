@@ -2,18 +2,16 @@
 
     python runs/first_figures.py [--model DIR] [--count 300] [--judge DIR] [--out DIR]
 
-The phantoms have seeds from 1,000,000 up, which no model has seen in training. A judge of each
-view, trained on phantoms of its own, scores what is generated; its scores of the true radiographs
-come first, as the ceiling of everything else. Writes first_figures.json and first_figures.md.
+The phantoms have seeds from 1,000,000 up, which no model has seen in training. The bundled judge
+scores what is generated, or one that is trained first where none of the model's size is bundled;
+its scores of the true radiographs come first, as the ceiling of everything else. Writes
+first_figures.json and first_figures.md.
 """
 
 import json
-import math
-import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,18 +20,23 @@ import typer
 
 from xgem.cli.progress import progress_bars
 from xgem.data.labels import findings_of
-from xgem.data.radiograph import Preprocessing
-from xgem.data.store import Store
-from xgem.data.store_writer import write_store
 from xgem.data.whole_file import write_json
 from xgem.errors import ConfigError
 from xgem.evaluation.agreement import agreement, correlation, mean_auroc
 from xgem.evaluation.completions import complete
-from xgem.evaluation.findings import ANY_SIDE, BY_SIDE, F1, auroc, f1, mean, presence
-from xgem.evaluation.judge import Judge
+from xgem.evaluation.findings import (
+    F1,
+    OTHERS,
+    SCORED,
+    Target,
+    auroc_by_name,
+    f1,
+    presence,
+)
+from xgem.evaluation.judge import Judge, bundled_judge
 from xgem.evaluation.judge_training import train_judge
 from xgem.evaluation.tables import plain, table
-from xgem.phantoms import LABELS, simulate
+from xgem.phantoms import simulate
 from xgem.progress import Progress
 from xgem.sampling.pipeline import XGeM
 from xgem.study import FRONTAL, LATERAL, REPORT, Content, Modality, Study, parse_modalities
@@ -41,9 +44,6 @@ from xgem.version import commit, version
 
 HELD_OUT = 1_000_000
 """Seed of the first phantom that is scored."""
-JUDGES = 2_000_000
-"""Seed of the first phantom that the judges learn from."""
-JUDGE_STUDIES = 6_000
 VIEWS = (FRONTAL, LATERAL)
 JOINT: dict[str, dict[str, Any]] = {
     "parallel, coupling guidance 1": {"joint": "parallel", "coupling_guidance": 1.0},
@@ -60,7 +60,7 @@ JOINT_COLUMNS = (
     "findings a frontal",
     "findings a lateral",
 )
-F1S = ("macro", "micro", "macro with sides", "micro with sides")
+F1S = ("micro", "macro", "micro without sides", "macro without sides")
 Rows = dict[str, Any]
 
 
@@ -68,10 +68,11 @@ def main(
     model: Annotated[Path | None, typer.Option(help="Model folder; the bundled one.")] = None,
     count: Annotated[int, typer.Option(min=8, help="Phantoms to score.")] = 300,
     judge: Annotated[
-        Path, typer.Option(help="Folder of the judges; they are trained there if it is absent.")
-    ] = Path("build/judge"),
+        Path | None, typer.Option(help="Folder of the judge.", show_default="the bundled one")
+    ] = None,
     phantoms: Annotated[
-        Path | None, typer.Option(help="Store of phantoms for the judges; simulated if absent.")
+        Path | None,
+        typer.Option(help="Store for a judge that must be trained; else it is simulated."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("docs/results"),
 ) -> None:
@@ -80,8 +81,8 @@ def main(
     with progress_bars() as report:
         xgem = XGeM.from_pretrained(model)
         studies = held_out(count, xgem.model.preprocessing.size, report)
-        judges = {view: ready_judge(judge, view, xgem, phantoms, report) for view in VIEWS}
-        scorer = Scorer(xgem, judges, studies, report)
+        ready = ready_judge(judge, xgem.model.preprocessing.size, phantoms, report)
+        scorer = Scorer(xgem, ready, studies, report)
         figures: Rows = {
             "views": scorer.views(),
             "reports": scorer.reports(),
@@ -89,7 +90,7 @@ def main(
             "pixels": scorer.pixels,
         }
     results = {
-        **provenance(xgem, judges, count),
+        **provenance(xgem, ready, count),
         "made_by": "python runs/first_figures.py" + " --phantoms STORE" * (phantoms is not None),
         **figures,
         "seconds": round(time.monotonic() - started),
@@ -101,40 +102,28 @@ def main(
     typer.echo(page)
 
 
-def ready_judge(
-    folder: Path, view: Modality, xgem: XGeM, phantoms: Path | None, report: Progress
-) -> Judge:
-    """The judge of a view, trained first where it is not there yet."""
-    place = folder / view.name
-    if not place.exists():
-        store = Store(phantoms) if phantoms else judge_phantoms(folder, xgem, report)
-        train_judge(store, view, progress=report).save(place)
-    found = Judge.load(place)
-    size = xgem.model.preprocessing.size
-    if found.config.image_size != size:
-        raise ConfigError(
-            f"the judge in {place} looks at {found.config.image_size} pixels, the model makes "
-            f"{size}; choose another --judge"
-        )
-    return found
-
-
-def judge_phantoms(folder: Path, xgem: XGeM, report: Progress) -> Store:
-    """Phantoms for the judges; a run that was stopped goes on here."""
-    size = xgem.model.preprocessing.size
-    return write_store(
-        folder.with_name(f"{folder.name}-phantoms"),
-        partial(simulate, size=size),
-        range(JUDGES, JUDGES + JUDGE_STUDIES),
-        source="phantoms",
-        preprocessing=asdict(Preprocessing(size=size)),
-        workers=os.cpu_count() or 1,
-        progress=report,
-    )
+def ready_judge(folder: Path | None, size: int, phantoms: Path | None, report: Progress) -> Judge:
+    """The judge that was named, the bundled one, or one that is trained in build/judge-SIZE."""
+    if folder is not None:
+        judge = Judge.from_pretrained(folder)
+        if judge.config.image_size != size:
+            raise ConfigError(
+                f"the judge in {folder} looks at {judge.config.image_size} pixels, the model makes "
+                f"{size}; choose another --judge"
+            )
+        return judge
+    if bundled_judge().is_dir():
+        judge = Judge.from_pretrained()
+        if judge.config.image_size == size:
+            return judge
+    run = Path(f"build/judge-{size}")
+    if not (run / "model").exists():
+        train_judge(run, data=phantoms, size=size, progress=report)
+    return Judge.from_pretrained(run / "model")
 
 
 def held_out(count: int, size: int, report: Progress) -> list[Study]:
-    """Phantoms that neither the model nor a judge was trained on."""
+    """Phantoms that neither the model nor the judge was trained on."""
     studies = []
     for seed in range(HELD_OUT, HELD_OUT + count):
         studies.append(simulate(seed, size))
@@ -147,7 +136,7 @@ class Scorer:
     """Generates from the held-out studies and scores what comes out."""
 
     xgem: XGeM
-    judges: Mapping[Modality, Judge]
+    judge: Judge
     studies: Sequence[Study]
     report: Progress
 
@@ -157,29 +146,25 @@ class Scorer:
         """Mean and contrast of radiographs, by where they come from."""
 
     def views(self) -> Rows:
-        """AUROC of true, reconstructed and generated radiographs, by finding."""
-        rows = {}
+        """AUROC of true, reconstructed and generated radiographs, by view and finding."""
+        rows: Rows = {}
         for view in VIEWS:
             images = [study.contents[view] for study in self.studies]
-            rows[f"{view}, true"] = self.seen(view, "true", images)
-            rows[f"{view}, reconstructed"] = self.seen(view, "reconstructed", self.rebuilt(view))
+            rows[view.name] = {
+                "true": self.seen(view, "true", images),
+                "reconstructed": self.seen(view, "reconstructed", self.rebuilt(view)),
+            }
         for view in VIEWS:
             made = complete(self.xgem, self.given("T"), (view,), progress=self.report)
-            rows[f"T->{view}"] = self.seen(view, "from report", [s.contents[view] for s in made])
+            images = [study.contents[view] for study in made]
+            rows[view.name]["from report"] = self.seen(view, "from report", images)
         return rows
 
     def seen(self, view: Modality, source: str, images: Sequence[Content]) -> Rows:
-        """What the judge of a view sees, against the truth."""
-        judge = self.judges[view]
+        """What the judge sees in a view, against the truth."""
         self.measure(view, source, images)
-        areas = auroc(presence(self.truth, judge.targets), judge.logits(images))
-        by_target = dict(zip(map(str, judge.targets), map(float, areas), strict=True))
-        sided = [area for target, area in zip(judge.targets, areas, strict=True) if target.side]
-        return {
-            "mean": mean(areas[: len(ANY_SIDE)]),
-            "mean of sides": mean(np.array(sided)) if sided else math.nan,
-            "by finding": by_target,
-        }
+        targets = (*SCORED[view], *OTHERS[view])
+        return auroc_by_name(self.truth, self.judge.logits(images, view, targets), view, targets)
 
     def rebuilt(self, view: Modality) -> list[Content]:
         """True radiographs, encoded and decoded."""
@@ -201,19 +186,20 @@ class Scorer:
         return {source: self.told(texts) for source, texts in said.items()}
 
     def told(self, texts: Sequence[Content]) -> Rows:
-        """What reports say, against the truth: wherever it lies, and with its side."""
+        """What reports say, against the truth: with its side, and of what both views show."""
         found = [findings_of(str(text)) for text in texts]
 
-        def score(targets: Any) -> F1:
+        def score(targets: Sequence[Target]) -> F1:
             return f1(presence(self.truth, targets), presence(found, targets))
 
-        anywhere, sided = score(ANY_SIDE), score(BY_SIDE)
+        sided, both = score(SCORED[REPORT]), score(SCORED[LATERAL])
+        targets = (*SCORED[REPORT], *OTHERS[REPORT])
         return {
-            "macro": anywhere.macro,
-            "micro": anywhere.micro,
-            "macro with sides": sided.macro,
-            "micro with sides": sided.micro,
-            "by finding": dict(zip(LABELS, anywhere.each, strict=True)),
+            "micro": sided.micro,
+            "macro": sided.macro,
+            "micro without sides": both.micro,
+            "macro without sides": both.macro,
+            "by finding": dict(zip(map(str, targets), score(targets).each, strict=True)),
         }
 
     def joint(self) -> Rows:
@@ -234,19 +220,18 @@ class Scorer:
 
     def agreed(self, studies: Sequence[Study]) -> Rows:
         """How well each two parts of studies agree, and how often findings occur."""
-        logits = {
-            view: self.judges[view].logits([s.contents[view] for s in studies])[:, : len(ANY_SIDE)]
-            for view in VIEWS
-        }
         said = [findings_of(str(study.contents[REPORT])) for study in studies]
-        reported = presence(said, ANY_SIDE)
+        sided, both = SCORED[FRONTAL], SCORED[LATERAL]
+        frontal, lateral = (self.judge.score(studies, view, both) for view in VIEWS)
+        with_sides = presence(said, sided), self.judge.score(studies, FRONTAL, sided)
+        reported = presence(said, both)
         return {
-            "F with L": agreement(correlation, logits[FRONTAL], logits[LATERAL]),
-            "T with F": agreement(mean_auroc, reported, logits[FRONTAL]),
-            "T with L": agreement(mean_auroc, reported, logits[LATERAL]),
+            "F with L": agreement(correlation, frontal, lateral),
+            "T with F": agreement(mean_auroc, *with_sides),
+            "T with L": agreement(mean_auroc, reported, lateral),
             "findings a report": float(reported.sum(1).mean()),
-            "findings a frontal": float((logits[FRONTAL] > 0).sum(1).mean()),
-            "findings a lateral": float((logits[LATERAL] > 0).sum(1).mean()),
+            "findings a frontal": float((frontal > 0).sum(1).mean()),
+            "findings a lateral": float((lateral > 0).sum(1).mean()),
         }
 
     def measure(self, view: Modality, source: str, images: Sequence[Content]) -> None:
@@ -266,32 +251,38 @@ class Scorer:
         ]
 
 
-def provenance(xgem: XGeM, judges: Mapping[Modality, Judge], count: int) -> Rows:
+def provenance(xgem: XGeM, judge: Judge, count: int) -> Rows:
     """Everything that the figures depend on."""
     settings = xgem.settings()
     return {
         "xgem": version(),
         "commit": commit(),
         "model": {"name": xgem.card.get("name"), "checkpoint": xgem.checkpoint},
-        "judges": {
-            view.name: {"checkpoint": judge.checkpoint, "card": dict(judge.card)}
-            for view, judge in judges.items()
-        },
+        "judge": {"checkpoint": judge.checkpoint, "card": dict(judge.card)},
         "phantoms": {"first_seed": HELD_OUT, "count": count},
         "seeds": {"first": 0, "count": count},
         "sampling": asdict(settings),
     }
 
 
+def columns(modality: Modality) -> list[str]:
+    """Names of what is scored, and in italics of what is reported beside."""
+    return [*map(str, SCORED[modality]), *(f"*{target}*" for target in OTHERS[modality])]
+
+
 def markdown(results: Rows) -> str:
     """The figures as a page of tables."""
     model, settings = results["model"], results["sampling"]
-    views = [
-        [name, row["mean"], row["mean of sides"], *map(row["by finding"].get, LABELS)]
-        for name, row in results["views"].items()
-    ]
+    by_name = {view.name: view for view in VIEWS}
+    views = "\n\n".join(
+        table(
+            [view, "mean", *columns(by_name[view])],
+            [[name, *r.values()] for name, r in rows.items()],
+        )
+        for view, rows in results["views"].items()
+    )
     reports = [
-        [name, *map(row.get, F1S), *map(row["by finding"].get, LABELS)]
+        [name, *map(row.get, F1S), *row["by finding"].values()]
         for name, row in results["reports"].items()
     ]
     joint = [[name, *map(row.get, JOINT_COLUMNS)] for name, row in results["joint"].items()]
@@ -305,22 +296,23 @@ Made by `{results["made_by"]}`; `first_figures.json` holds all numbers, versions
 ## What radiographs show
 
 AUROC of a judge that was trained on other phantoms. Its ceiling is what it makes of the true
-radiographs. "Sides" is the mean over left and right of each finding that has a side.
+radiographs. The mean is over the scored findings; those in italics are reported beside.
 
-{table(["", "mean", "sides", *LABELS], views)}
+{views}
 
 ## What reports say
 
-F1 of the findings that a rule-based labeler reads in the reports. With sides, left and right are
-two findings.
+F1 of the findings that a rule-based labeler reads in the reports: over the scored findings of the
+frontal view, left and right apart, and over those of the lateral view, wherever they lie.
 
-{table(["", *F1S, *LABELS], reports)}
+{table(["", *F1S, *columns(REPORT)], reports)}
 
 ## Whether the parts of one study agree
 
-All three parts, generated from nothing. F with L: correlation of the judges' logits, mean over
-findings. T with F, T with L: AUROC of a judge's logits against what the report says. In brackets
-the 95 % interval over studies; after the slash, the same of shuffled studies.
+All three parts, generated from nothing. F with L: correlation of the judge's logits, mean over the
+findings that are scored in both views. T with F, T with L: AUROC of the judge's logits against what
+the report says, mean over the findings that are scored in that view. In brackets the 95 % interval
+over studies; after the slash, the same of shuffled studies. Counted are findings scored in both.
 
 {table(["", *JOINT_COLUMNS], joint)}
 

@@ -32,7 +32,7 @@ from xgem.model import ModelConfig
 from xgem.progress import Progress
 from xgem.recipes.micro import micro
 from xgem.sampling.pipeline import XGeM
-from xgem.study import FRONTAL, LATERAL, REPORT, Modality, Study
+from xgem.study import FRONTAL, LATERAL, REPORT, Study
 from xgem.training.run import train
 from xgem.version import commit, version
 
@@ -55,9 +55,9 @@ def main(
     seconds = 0.0
     with progress_bars() as report:
         ablation.phantom_store(out, shorten, report)
-        judges = ablation.judges_in(out, shorten, report)
+        judge = ablation.judge_in(out, shorten, report)
         made: dict[str, list[Made]] = {"true studies": []}
-        truth = parts_of(ablation.held_out(count), judges)
+        truth = parts_of(ablation.held_out(count), judge)
         for seed in range(seeds):
             made["true studies"].append(truth)
             for way in WAYS:
@@ -69,7 +69,7 @@ def main(
                     found = ablation.kept(
                         place,
                         lambda run=run, way=way, guidance=guidance: generated(
-                            run, way, guidance, count, judges, report
+                            run, way, guidance, count, judge, report
                         ),
                     )
                     made.setdefault(name, []).append(found)
@@ -125,7 +125,7 @@ def generated(
     way: str,
     guidance: float,
     count: int,
-    judges: dict[Modality, Judge],
+    judge: Judge,
     report: Progress,
 ) -> Made:
     """Make whole studies of nothing, and say what their parts show."""
@@ -138,12 +138,12 @@ def generated(
         batch_size=32,
         progress=report,
     )
-    return parts_of(studies, judges)
+    return parts_of(studies, judge)
 
 
-def parts_of(studies: Sequence[Study], judges: dict[Modality, Judge]) -> Made:
+def parts_of(studies: Sequence[Study], judge: Judge) -> Made:
     """What each part of some studies shows or says."""
-    seen = {v.letter: ablation.seen(judges[v], v, studies) for v in (FRONTAL, LATERAL)}
+    seen = {v.letter: ablation.seen(judge, v, studies) for v in (FRONTAL, LATERAL)}
     return {**seen, REPORT.letter: ablation.said(studies)}
 
 
@@ -198,7 +198,7 @@ def page(facts: dict[str, object], results: dict[str, dict[str, object]]) -> str
 
 `micro`, {facts["seeds"]} seeds, {facts["studies"]} studies a way, made of nothing; the joint stage
 has {facts["steps"]} steps, {facts["hours of training the couplings"]} hours in all. F with L:
-correlation of the judges' logits, mean over findings. T with F, T with L: AUROC of a judge's logits
+correlation of the judge's logits, mean over findings. T with F, T with L: AUROC of its logits
 against what the report says. In brackets 95 % over seeds and studies; true studies are the ceiling,
 shuffled ones the floor. Made by `python runs/joint_ablation.py`.
 

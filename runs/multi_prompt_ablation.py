@@ -30,7 +30,7 @@ from xgem.evaluation.tables import plain, table
 from xgem.progress import Progress
 from xgem.recipes.micro import micro
 from xgem.sampling.pipeline import XGeM
-from xgem.study import REPORT, Modality, Study, parse_modalities
+from xgem.study import REPORT, Study, parse_modalities
 from xgem.training.run import train
 from xgem.version import commit, version
 
@@ -55,7 +55,7 @@ def main(
     """Train, score, compare."""
     with progress_bars() as report:
         ablation.phantom_store(out, shorten, report)
-        judges = ablation.judges_in(out, shorten, report)
+        judge = ablation.judge_in(out, shorten, report)
         studies = ablation.held_out(count)
         scores: dict[str, list[Scores]] = {name: [] for name in VARIANTS}
         seconds = 0.0
@@ -64,7 +64,7 @@ def main(
                 run = variant_run(out, seed, name, shorten, report)
                 seconds += ablation.seconds_of(run)
                 place = run / f"scores-{count}.npz"
-                found = ablation.kept(place, lambda run=run: scored(run, judges, studies, report))
+                found = ablation.kept(place, lambda run=run: scored(run, judge, studies, report))
                 scores[name].append(found)
     results = compared(scores, ablation.truth_of(studies))
     facts = {
@@ -99,9 +99,7 @@ def variant_run(out: Path, seed: int, name: str, shorten: int, report: Progress)
     return run
 
 
-def scored(
-    run: Path, judges: dict[Modality, Judge], studies: Sequence[Study], report: Progress
-) -> Scores:
+def scored(run: Path, judge: Judge, studies: Sequence[Study], report: Progress) -> Scores:
     """What a judge or the labeler finds in what is made, by direction."""
     xgem = XGeM.from_pretrained(run / "model")
     found = {}
@@ -114,9 +112,7 @@ def scored(
         (output,) = parse_modalities(letter)
         made = complete(xgem, given, (output,), progress=report)
         is_report = output == REPORT
-        found[direction] = (
-            ablation.said(made) if is_report else ablation.seen(judges[output], output, made)
-        )
+        found[direction] = ablation.said(made) if is_report else ablation.seen(judge, output, made)
     return found
 
 

@@ -4,10 +4,23 @@ import numpy as np
 import pytest
 
 from xgem.errors import ConfigError
-from xgem.evaluation.findings import ANY_SIDE, BY_SIDE, Target, auroc, f1, mean, presence
-from xgem.study import Finding
+from xgem.evaluation.findings import (
+    ANY_SIDE,
+    BY_SIDE,
+    MEAN,
+    OTHERS,
+    SCORED,
+    Target,
+    auroc,
+    auroc_by_name,
+    f1,
+    mean,
+    presence,
+)
+from xgem.study import FRONTAL, LATERAL, REPORT, Finding
 
 EFFUSION = Target("Pleural Effusion")
+EFFUSION_LEFT = Target("Pleural Effusion", "left")
 
 
 def effusion(side: str | None) -> tuple[Finding, ...]:
@@ -26,6 +39,38 @@ def test_a_bilateral_finding_is_on_both_sides(side, on_left, on_right):
 def test_no_studies_have_no_findings_but_a_column_each():
     assert presence([], ANY_SIDE).shape == (0, 12)
     assert presence([()], BY_SIDE).shape == (1, 20)
+
+
+def test_every_label_is_scored_or_reported_beside():
+    for modality in (FRONTAL, LATERAL, REPORT):
+        labels = {target.label for target in SCORED[modality]}
+        beside = [target.label for target in OTHERS[modality]]
+        assert labels.isdisjoint(beside)
+        assert labels | set(beside) == {target.label for target in ANY_SIDE}
+    assert [target.label for target in OTHERS[FRONTAL]] == [
+        "Lung Lesion",
+        "Central Line",
+        "Atelectasis",
+        "Enlarged Cardiomediastinum",
+        "Fracture",
+        "Hyperinflation",
+    ]
+
+
+def test_the_mean_is_over_what_is_scored():
+    targets = (Target("Edema"), Target("Fracture"), EFFUSION, EFFUSION_LEFT)
+    studies = [
+        (Finding(label="Edema"), Finding(label="Fracture"), *effusion("left")),
+        (),
+        effusion("right"),
+    ]
+    scores = np.array([[1.0, -1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0], [2.0, 1.0, 2.0, 2.0]])
+    found = auroc_by_name(studies, scores, FRONTAL, targets)
+    assert found["Edema"] == 0.5
+    assert found["left Pleural Effusion"] == 0.5
+    assert found["Fracture"] == 0.0
+    assert found["Pleural Effusion"] == 0.5
+    assert found[MEAN] == 0.5  # without the fracture, and without an effusion on any side
 
 
 def test_auroc_is_the_share_of_pairs_in_the_right_order():

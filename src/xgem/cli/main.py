@@ -11,6 +11,7 @@ from xgem.cli.data import data
 from xgem.cli.exit_codes import DONE, STOPPED, WRONG
 from xgem.cli.generate import generate
 from xgem.cli.info import info
+from xgem.cli.judge import judge
 from xgem.cli.official import official
 from xgem.cli.phantoms import phantoms
 from xgem.cli.train import train
@@ -33,6 +34,7 @@ app.command(rich_help_panel="Make studies")(phantoms)
 app.add_typer(data, name="data", rich_help_panel="Make studies")
 app.command(rich_help_panel="Make models")(train)
 app.add_typer(official, name="official", rich_help_panel="Make models")
+app.add_typer(judge, name="judge", rich_help_panel="Look")
 app.command(rich_help_panel="Look")(info)
 
 

@@ -1,6 +1,6 @@
 """How well findings are told: what to look for, AUROC of scores, F1 of what was said."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from xgem.errors import ConfigError
 from xgem.phantoms import LABELS
-from xgem.study import Finding
+from xgem.study import FRONTAL, LATERAL, REPORT, Finding, Modality
 
 SIDED = (
     "Pleural Effusion",
@@ -54,6 +54,34 @@ BY_SIDE = tuple(
 """The same, left and right apart where that can be told."""
 
 
+def _both(label: str) -> tuple[Target, Target]:
+    return Target(label, "left"), Target(label, "right")
+
+
+_TOLD_APART = (
+    Target("Cardiomegaly"),
+    *_both("Pleural Effusion"),
+    *_both("Pneumothorax"),
+    *_both("Consolidation"),
+    Target("Edema"),
+    Target("Pacemaker"),
+)
+SCORED: Mapping[Modality, tuple[Target, ...]] = {
+    FRONTAL: _TOLD_APART,
+    LATERAL: tuple(
+        map(Target, ("Cardiomegaly", "Pleural Effusion", "Consolidation", "Edema", "Pacemaker"))
+    ),
+    REPORT: _TOLD_APART,
+}
+"""The findings that figures are about, by what shows or tells them; those of the lateral view are
+visible in both."""
+OTHERS: Mapping[Modality, tuple[Target, ...]] = {
+    modality: tuple(t for t in ANY_SIDE if t.label not in {target.label for target in scored})
+    for modality, scored in SCORED.items()
+}
+"""What is reported beside them."""
+
+
 def presence(
     findings: Sequence[Iterable[Finding]], targets: Sequence[Target]
 ) -> Bool[np.ndarray, "studies targets"]:
@@ -70,13 +98,32 @@ def auroc(
     Raises:
         ConfigError: scikit-learn is not installed.
     """
-    metrics = _metrics()
+    metrics = require_scikit_learn()
     return np.array(
         [
             metrics.roc_auc_score(there, score) if 0 < there.sum() < len(there) else np.nan
             for there, score in zip(truth.T, scores.T, strict=True)
         ]
     )
+
+
+MEAN = "mean of scored"
+
+
+def auroc_by_name(
+    findings: Sequence[Iterable[Finding]],
+    scores: Float[np.ndarray, "studies targets"],
+    view: Modality,
+    targets: Sequence[Target],
+) -> dict[str, float]:
+    """`auroc` of what was seen in a view: the mean of those `SCORED`, then each by its name.
+
+    Raises:
+        ConfigError: scikit-learn is not installed.
+    """
+    areas = auroc(presence(findings, targets), scores)
+    scored = [target in SCORED[view] for target in targets]
+    return {MEAN: mean(areas[scored])} | dict(zip(map(str, targets), areas.tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +146,7 @@ def f1(
     Raises:
         ConfigError: scikit-learn is not installed.
     """
-    score = _metrics().f1_score
+    score = require_scikit_learn().f1_score
     each = score(truth, found, average=None, zero_division=np.nan)
     micro = score(truth, found, average="micro", zero_division=np.nan)
     return F1(macro=mean(each), micro=float(micro), each=tuple(map(float, each)))
@@ -111,7 +158,12 @@ def mean(values: Float[np.ndarray, " targets"]) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _metrics() -> ModuleType:
+def require_scikit_learn() -> ModuleType:
+    """The metrics of scikit-learn, asked for before anything long is begun.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
     try:
         from sklearn import metrics
     except ImportError as error:

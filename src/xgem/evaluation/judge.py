@@ -1,8 +1,9 @@
-"""The judge of a view: a small classifier of simulated radiographs, to score generated ones.
+"""The judge: small classifiers of simulated radiographs, one a view, to score generated ones.
 
 It was never shown a real patient and says nothing of one.
 """
 
+import importlib.resources
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,16 +13,17 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from xgem.checkpoint import checkpoint_hash, load_into, read_manifest, write_checkpoint
 from xgem.data.batches import chunks, collate_images
-from xgem.errors import CheckpointError
+from xgem.data.store import Store
+from xgem.errors import CheckpointError, InputError, StoreError, TaskError
 from xgem.evaluation.findings import Target
-from xgem.study import Content, Modality
+from xgem.evaluation.judge_network import JudgeNetwork
+from xgem.study import Content, Modality, Study
 
-_COMPONENT = "judge"
+PHANTOMS = "phantoms"
+"""Source of the only stores that a judge knows."""
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -29,131 +31,198 @@ _COMPONENT = "judge"
 class JudgeConfig:
     """What a judge looks at, what it looks for, and how large it is."""
 
-    modality: Modality
-    targets: tuple[Target, ...]
+    views: tuple[tuple[Modality, tuple[Target, ...]], ...]
+    """Each view with what is looked for in it."""
     image_size: int = 128
+    """Rows and columns of a radiograph."""
     channels: tuple[int, ...] = (32, 48, 96, 192)
-    """Width of each level; every level halves the resolution, the first by pixel-unshuffle."""
-
-
-class JudgeNetwork(nn.Module):
-    """A residual network that knows where it looks: a side is a place in the picture."""
-
-    def __init__(self, config: JudgeConfig) -> None:
-        super().__init__()
-        first, *deeper = config.channels
-        self.stem = _convolution(4 + 2, first)
-        self.levels = nn.ModuleList(
-            _Level(a, b) for a, b in zip(config.channels, config.channels[1:], strict=False)
-        )
-        self.head = nn.Linear(deeper[-1] + sum(deeper), len(config.targets))
-
-    def forward(
-        self, images: Float[Tensor, "batch 1 height width"]
-    ) -> Float[Tensor, "batch targets"]:
-        pixels = F.pixel_unshuffle(images * 2 - 1, 2)
-        features = self.stem(torch.cat([pixels, _coordinates(pixels)], 1))
-        found = []
-        for level in self.levels:
-            features = level(features)
-            found.append(features.amax((2, 3)))  # what is small, at every scale: a nodule
-        found.append(features.mean((2, 3)))  # what is spread out: a large heart
-        logits: Tensor = self.head(torch.cat(found, 1))
-        return logits
-
-
-class _Level(nn.Module):
-    """Halve the resolution, then refine."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.reduce = _convolution(inputs, outputs, stride=2)
-        self.refine = nn.Sequential(
-            _convolution(outputs, outputs),
-            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        reduced = self.reduce(features)
-        return F.relu(reduced + self.refine(reduced))
-
-
-def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )
-
-
-def _coordinates(
-    pixels: Float[Tensor, "batch channels height width"],
-) -> Float[Tensor, "batch 2 height width"]:
-    """Row and column of each place, in [-1, 1]."""
-    batch, _, height, width = pixels.shape
-    y, x = (torch.linspace(-1, 1, count, device=pixels.device) for count in (height, width))
-    grid = torch.stack(torch.meshgrid(y, x, indexing="ij"))
-    return grid.expand(batch, -1, -1, -1)
+    """Width of each level; see `JudgeNetwork`."""
 
 
 class Judge:
-    """Scores radiographs of one view for each of its targets."""
+    """Scores radiographs for the findings of each view.
+
+    >>> judge = Judge.from_pretrained()
+    >>> logits = judge.score(studies, FRONTAL, SCORED[FRONTAL])
+    """
 
     def __init__(
         self,
         config: JudgeConfig,
-        network: JudgeNetwork,
+        networks: Mapping[Modality, JudgeNetwork] | None = None,
         card: Mapping[str, Any] | None = None,
         checkpoint: str | None = None,
     ) -> None:
         self.config = config
-        self.network = network.eval()
+        self.networks = networks or {
+            view: JudgeNetwork(len(targets), config.channels) for view, targets in config.views
+        }
+        """By view; random where none are given."""
+        for network in self.networks.values():
+            network.eval()
         self.card: Mapping[str, Any] = card or {}
-        """What it was trained on, and how."""
+        """What it was trained on, how, and what it makes of phantoms that were held out."""
         self.checkpoint = checkpoint
         """Hash of its weights; None until it is saved."""
 
-    @property
-    def targets(self) -> tuple[Target, ...]:
-        """What the columns of `logits` stand for."""
-        return self.config.targets
+    def targets(self, view: Modality) -> tuple[Target, ...]:
+        """What it looks for in a view.
+
+        Raises:
+            TaskError: it does not look at that.
+        """
+        views = dict(self.config.views)
+        if view not in views:
+            seen = " and ".join(known.name for known in views)
+            raise TaskError(f"the judge looks at {seen} radiographs, not at a {view.name}")
+        return views[view]
 
     @torch.inference_mode()
     def logits(
-        self, images: Sequence[Content], batch_size: int = 64
+        self,
+        images: Sequence[Content],
+        view: Modality,
+        targets: Sequence[Target] | None = None,
+        batch_size: int = 64,
     ) -> Float[np.ndarray, "images targets"]:
-        """Score radiographs in [0, 1] of the judge's size; above 0 is more likely than not."""
+        """Score radiographs in [0, 1] of the judge's size; above 0 is more likely than not.
+
+        Args:
+            images: of one view.
+            view: which.
+            targets: what to look for; all that it knows of this view where None.
+            batch_size: images that are computed at once; changes speed and memory alone.
+
+        Raises:
+            TaskError: it does not look at this view, or not for such a target.
+            InputError: an image has another size.
+        """
+        columns = self._columns(view, targets)
+        if not images:
+            return np.zeros((0, len(columns)), np.float32)
+        self._require_size(images)
         scores = [
-            self.network(collate_images([images[i] for i in chunk]))
+            self.networks[view](collate_images([images[i] for i in chunk]))
             for chunk in chunks(len(images), batch_size)
         ]
-        return torch.cat(scores).numpy() if scores else np.zeros((0, len(self.targets)), np.float32)
+        found: np.ndarray = torch.cat(scores).numpy()
+        return found[:, columns]
+
+    def score(
+        self,
+        studies: Store | Sequence[Study],
+        view: Modality,
+        targets: Sequence[Target] | None = None,
+        *,
+        source: str = PHANTOMS,
+        batch_size: int = 64,
+    ) -> Float[np.ndarray, "studies targets"]:
+        """Score one view of simulated or generated studies; see `logits`.
+
+        Args:
+            studies: a store, or studies.
+            view: which; a study without it has NaN.
+            targets: what to look for; all that it knows of this view where None.
+            source: where the studies come from, to be named where they are not phantoms: what
+                the judge then says is a measurement of the judge, not of a patient.
+            batch_size: studies that are read and computed at once.
+
+        Raises:
+            StoreError: the store is of another source than the one that was named.
+            InputError: a study is not marked as synthetic and no source was named, or an image
+                has another size.
+            TaskError: it does not look at this view, or not for such a target.
+        """
+        require_source(studies, source)
+        scores = np.full((len(studies), len(self._columns(view, targets))), np.nan, np.float32)
+        for chunk in chunks(len(studies), batch_size):
+            images = {i: studies[i].contents.get(view) for i in chunk}
+            there = {i: image for i, image in images.items() if image is not None}
+            scores[list(there)] = self.logits(list(there.values()), view, targets, batch_size)
+        return scores
 
     def save(self, folder: Path) -> None:
-        """Write the judge as a checkpoint.
+        """Write the judge as a checkpoint, whole or not at all.
+
+        Weights are stored in half precision, to which training has rounded them.
 
         Raises:
             OutputError: the disk is full or something else is in the way.
         """
-        weights = {_COMPONENT: self.network.state_dict()}
-        write_checkpoint(folder, weights, asdict(self.config), self.card)
+        weights = {view.name: network.state_dict() for view, network in self.networks.items()}
+        write_checkpoint(folder, weights, asdict(self.config), self.card, torch.float16)
         self.checkpoint = checkpoint_hash(folder)
 
     @classmethod
-    def load(cls, folder: Path) -> "Judge":
-        """Read what `save` wrote.
+    def from_pretrained(cls, path: str | Path | None = None) -> "Judge":
+        """Open what `save` wrote; None is the bundled judge.
 
         Raises:
             CheckpointError: the folder is incomplete or changed, or holds something else.
         """
+        folder = Path(path) if path is not None else bundled_judge()
+        if path is None and not folder.is_dir():
+            raise CheckpointError(
+                "this copy of xgem comes without its judge; train one with `xgem judge train` and "
+                "name its folder, xgem-judge/model"
+            )
         manifest = read_manifest(folder)
         try:
             config = TypeAdapter(JudgeConfig).validate_python(dict(manifest.config))
         except ValidationError as error:
             raise CheckpointError(
-                f"{folder} holds no judge of this version of xgem; remove it, it is trained again"
+                f"{folder} holds no judge of this version of xgem; train one with `xgem judge "
+                f"train`"
             ) from error
-        network = JudgeNetwork(config)
-        load_into(network, folder, manifest, _COMPONENT)
-        return cls(config, network, manifest.card, checkpoint_hash(folder))
+        judge = cls(config, card=manifest.card, checkpoint=checkpoint_hash(folder))
+        for view, network in judge.networks.items():
+            load_into(network, folder, manifest, view.name)
+        return judge
+
+    def _columns(self, view: Modality, targets: Sequence[Target] | None) -> list[int]:
+        """Places of targets among those of a view."""
+        known = self.targets(view)
+        wanted = known if targets is None else targets
+        for target in wanted:
+            if target not in known:
+                raise TaskError(f"the judge does not look for {target} in a {view.name} radiograph")
+        return [known.index(target) for target in wanted]
+
+    def _require_size(self, images: Sequence[Content]) -> None:
+        size = self.config.image_size
+        for image in images:
+            if np.shape(image) != (size, size):
+                found = " x ".join(map(str, np.shape(image)))
+                raise InputError(
+                    f"a radiograph has {found} pixels, this judge looks at {size} x {size}; "
+                    f"choose a judge that was trained at that size"
+                )
+
+
+def bundled_judge() -> Path:
+    """The folder of the judge that comes with the package."""
+    return Path(str(importlib.resources.files("xgem") / "bundled" / "judge"))
+
+
+def require_source(studies: Store | Sequence[Study], source: str) -> None:
+    """Refuse what may be patients, unless it is called by its name.
+
+    Raises:
+        StoreError: the store is of another source.
+        InputError: a study is not marked as synthetic, and no source but phantoms was named.
+    """
+    advice = "the judge has seen phantoms alone and says nothing of patients; to score"
+    if isinstance(studies, Store):
+        found = studies.manifest["source"]
+        if found != source:
+            raise StoreError(
+                f"{studies.folder} holds studies of {found}, not {source}; {advice} these all the "
+                f"same, name them: --source {found}"
+            )
+    elif source == PHANTOMS:
+        for study in studies:
+            if not study.synthetic:
+                raise InputError(
+                    f"study {study.id} is not marked as synthetic; {advice} it all the same, name "
+                    f"where it comes from (source=...)"
+                )

@@ -1,30 +1,50 @@
-"""How a judge learns: from simulated studies, whose findings are known, and from nothing else."""
+"""How a judge comes about: from simulated studies, whose findings are known, and nothing else.
 
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+RUN/
+  judge.json                     what the run was begun with
+  phantoms/                      the simulated studies, where no store was given
+  judge-frontal/ judge-lateral/  metrics.jsonl loss.png states/
+  model/                         the judge
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
-from xgem.data.batches import batch_indices, collate_images
+from xgem.data.radiograph import Preprocessing
 from xgem.data.store import Store
-from xgem.errors import StoreError
-from xgem.evaluation.findings import ANY_SIDE, BY_SIDE, Target, presence
-from xgem.evaluation.judge import Judge, JudgeConfig, JudgeNetwork
+from xgem.data.store_writer import write_store
+from xgem.data.whole_file import write_json
+from xgem.errors import ConfigError, StoreError
+from xgem.evaluation.findings import (
+    ANY_SIDE,
+    BY_SIDE,
+    Target,
+    auroc_by_name,
+    require_scikit_learn,
+)
+from xgem.evaluation.judge import PHANTOMS, Judge, JudgeConfig
+from xgem.evaluation.judge_stage import JudgeStage
+from xgem.evaluation.tables import plain
+from xgem.phantoms import simulate
 from xgem.progress import Progress
-from xgem.share import Share, Split
-from xgem.study import FRONTAL, Modality
+from xgem.sampling.pipeline import SIMULATED
+from xgem.study import FRONTAL, LATERAL, Modality
 from xgem.training.loop import train_stage
-from xgem.training.stage import Batch, Optimization
+from xgem.training.processes import locked
+from xgem.training.stage import Optimization
 from xgem.training.studies import Studies
 from xgem.version import commit, version
 
-HELD_OUT = 128
-"""Studies at the end of a store that are only validated on."""
+VIEWS = (FRONTAL, LATERAL)
+SEEDS = range(2_000_000, 2_006_000)
+"""Of the phantoms that a judge learns from: none that a model is trained or scored on."""
 OPTIMIZATION = Optimization(
     steps=1600,
     batch_size=16,
@@ -32,151 +52,172 @@ OPTIMIZATION = Optimization(
     weight_decay=1e-3,
     warmup=0.1,
     ema=0.0,
-    save_every=800,
+    save_every=200,
 )
-"""About three minutes on two cores."""
-_SHIFT = 4
-"""Pixels by which training images are moved at most."""
+_BEGUN = "judge.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeRecipe:
+    """What a judge depends on, beside its data."""
+
+    optimization: Optimization = OPTIMIZATION
+    """Of each view."""
+    held_out: int = 500
+    """Studies at the end of the store that are only scored."""
+    seed: int = 0
 
 
 def train_judge(
-    store: Store,
-    modality: Modality,
+    out: Path,
+    recipe: JudgeRecipe = JudgeRecipe(),
     *,
-    optimization: Optimization = OPTIMIZATION,
-    held_out: int = HELD_OUT,
-    seed: int = 0,
+    data: Path | Store | None = None,
+    seeds: range = SEEDS,
+    size: int = 128,
+    workers: int = 2,
     progress: Progress | None = None,
-) -> Judge:
-    """Train a judge of one view.
+) -> Path:
+    """Train a judge of both views, and return the folder of its checkpoint.
+
+    Goes on where an earlier call with the same arguments was interrupted.
+
+    Args:
+        out: folder of the run.
+        recipe: how to train.
+        data: a store of phantoms, or its folder; they are simulated where None.
+        seeds: of the phantoms to simulate.
+        size: rows and columns of the phantoms to simulate.
+        workers: processes that simulate.
+        progress: told what is being done, how much is done, and how much there is in all.
 
     Raises:
         StoreError: the store holds other studies than phantoms, or too few.
+        ConfigError: ``out`` holds another run, or scikit-learn is not installed.
+        OutputError: the disk is full.
     """
+    require_scikit_learn()
+    with locked(out):
+        if data is None:
+            store = _simulated(out / "phantoms", seeds, size, workers, progress)
+        else:
+            store = data if isinstance(data, Store) else Store(data)
+        _require_phantoms(store, recipe.held_out)
+        _begin(out, store, recipe)
+        judge = _trained(out, store, recipe, progress)
+        judge.save(out / "model")
+    return out / "model"
+
+
+def targets_of(view: Modality) -> tuple[Target, ...]:
+    """What can be seen in a view: sides stand beside each other in the frontal one alone."""
+    sides = [target for target in BY_SIDE if target.side is not None]
+    return (*ANY_SIDE, *sides) if view == FRONTAL else ANY_SIDE
+
+
+def _simulated(
+    folder: Path, seeds: range, size: int, workers: int, progress: Progress | None
+) -> Store:
+    """Simulate the studies beside the run, or open them."""
+    return write_store(
+        folder,
+        partial(simulate, size=size),
+        seeds,
+        source=PHANTOMS,
+        preprocessing=asdict(Preprocessing(size=size)),
+        workers=workers,
+        progress=progress,
+    )
+
+
+def _require_phantoms(store: Store, held_out: int) -> None:
     source = store.manifest["source"]
-    if source != "phantoms":
+    if source != PHANTOMS:
         raise StoreError(
             f"{store.folder} holds studies of {source}; a judge learns from phantoms alone, whose "
             f"findings are certain: make some with xgem phantoms"
         )
     if len(store) <= held_out:
         raise StoreError(
-            f"{store.folder} holds {len(store)} studies, of which {held_out} are kept for "
-            f"validation; give the judge more to learn from"
+            f"{store.folder} holds {len(store)} studies, of which {held_out} are held out; give "
+            f"the judge more to learn from"
         )
-    torch.manual_seed(seed)
-    config = JudgeConfig(
-        modality=modality,
-        targets=targets_of(modality),
-        image_size=store.manifest["preprocessing"]["size"],
+
+
+def _begin(out: Path, store: Store, recipe: JudgeRecipe) -> None:
+    """Write down what a run is, or refuse to go on with another."""
+    record = {"data": store.hash, **asdict(recipe)}
+    path = out / _BEGUN
+    if not path.exists():
+        write_json(path, record)
+        return
+    known = json.loads(path.read_text())
+    for part, value in json.loads(json.dumps(record)).items():
+        if known.get(part) != value:
+            raise ConfigError(
+                f"{out} holds the run of a judge with another {part}; choose another --out, or go "
+                f"on with the settings in {path}"
+            )
+
+
+def _trained(out: Path, store: Store, recipe: JudgeRecipe, progress: Progress | None) -> Judge:
+    """Train what is left of each view, and measure what came of it."""
+    torch.manual_seed(recipe.seed)
+    size = store.manifest["preprocessing"]["size"]
+    judge = Judge(
+        JudgeConfig(views=tuple((view, targets_of(view)) for view in VIEWS), image_size=size)
     )
-    network = JudgeNetwork(config)
-    studies = len(store) - held_out
-    stage = JudgeStage(
-        network,
-        config,
-        Studies(store, range(studies)),
-        Studies(store, range(studies, len(store))),
-        optimization.batch_size,
-        seed,
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        train_stage(stage, optimization, Path(folder), seed, progress)
-    card = {
-        "name": f"xgem judge of {modality.name} radiographs",
+    trained = len(store) - recipe.held_out
+    shown, held_out = Studies(store, range(trained)), Studies(store, range(trained, len(store)))
+    for view, network in judge.networks.items():
+        stage = JudgeStage(
+            network,
+            view,
+            judge.targets(view),
+            shown,
+            held_out,
+            recipe.optimization.batch_size,
+            recipe.seed,
+        )
+        train_stage(stage, recipe.optimization, out / stage.name, recipe.seed, progress)
+        _round_to_half(network)
+    judge.card = {
+        "name": "xgem judge",
         "description": "tells findings of simulated chests, to score generated ones; says nothing "
         "of patients",
-        "trained_on": "simulated chests",
-        "studies": studies,
+        "trained_on": SIMULATED,
+        "source": store.manifest["source"],
         "data_hash": store.hash,
-        "steps": optimization.steps,
-        "seed": seed,
+        "studies": _named(store.ids[:trained]),
+        "held_out": {
+            **_named(store.ids[trained:]),
+            "auroc": {view.name: _measured(judge, view, held_out) for view in VIEWS},
+        },
+        "steps": recipe.optimization.steps,
+        "batch_size": recipe.optimization.batch_size,
+        "seed": recipe.seed,
         "xgem": version(),
         "commit": commit(),
     }
-    return Judge(config, network, card)
+    return judge
 
 
-def targets_of(modality: Modality) -> tuple[Target, ...]:
-    """What can be seen in a view: sides stand beside each other in the frontal one alone."""
-    sides = [target for target in BY_SIDE if target.side is not None]
-    return (*ANY_SIDE, *sides) if modality == FRONTAL else ANY_SIDE
+def _named(ids: Sequence[str]) -> dict[str, Any]:
+    """Which studies; a phantom's name is its seed."""
+    return {"count": len(ids), "first": ids[0], "last": ids[-1]}
 
 
-@dataclass(frozen=True)
-class JudgeBatch(Batch):
-    """Radiographs, and what can be seen in each."""
-
-    images: Float[Tensor, "rows 1 height width"]
-    wanted: Float[Tensor, "rows targets"]
-
-
-class JudgeStage:
-    """Binary cross-entropy on slightly moved and re-exposed radiographs."""
-
-    def __init__(
-        self,
-        network: JudgeNetwork,
-        config: JudgeConfig,
-        train: Studies,
-        held_out: Studies,
-        batch_size: int,
-        seed: int,
-    ) -> None:
-        self.network, self.config = network, config
-        self.train, self.held_out = train, held_out
-        self.batch_size, self.seed = batch_size, seed
-        self.name = f"judge-{config.modality.name}"
-        self.trained = nn.ModuleDict({"judge": network})
-        self.frozen, self.extra = nn.ModuleDict(), nn.Module()
-
-    def batch(self, step: int, split: Split, rng: torch.Generator) -> JudgeBatch:
-        studies = batch_indices(len(self.train), self.batch_size, self.seed, step)
-        share = split.share(len(studies), rng)
-        own = share.of(studies)
-        images = collate_images(self.train.contents(self.config.modality, own))
-        return JudgeBatch(tuple(own), share, varied(images, share), self._truth(self.train, own))
-
-    def loss(self, batch: JudgeBatch, progress: float) -> Mapping[str, Tensor]:
-        logits = self.network(batch.images)
-        losses = F.binary_cross_entropy_with_logits(logits, batch.wanted, reduction="none")
-        return {"judge": batch.share.mean(losses.mean(1))}
-
-    def validation_loss(self, split: Split) -> Mapping[str, Tensor]:
-        share = split.share(len(self.held_out), torch.Generator())
-        own = share.of(range(len(self.held_out)))
-        images = collate_images(self.held_out.contents(self.config.modality, own))
-        return self.loss(
-            JudgeBatch(tuple(own), share, images, self._truth(self.held_out, own)), 1.0
-        )
-
-    def picture(self) -> None:
-        return None
-
-    def finish(self) -> None:
-        pass
-
-    def study_ids(self, studies: Sequence[int]) -> list[str]:
-        return self.train.ids(studies)
-
-    def _truth(self, studies: Studies, batch: Sequence[int]) -> Float[Tensor, "batch targets"]:
-        truth = presence([studies[index].findings or () for index in batch], self.config.targets)
-        return torch.from_numpy(truth).float()
+def _round_to_half(network: nn.Module) -> None:
+    """Give weights the values that they are stored with, so that what is measured is what ships."""
+    for tensor in network.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.half())
 
 
-def varied(
-    images: Float[Tensor, "batch 1 height width"], share: Share
-) -> Float[Tensor, "batch 1 height width"]:
-    """Move each image by a few pixels, and change its contrast and brightness a little."""
-    height, width = images.shape[-2:]
-    padded = F.pad(images, (_SHIFT,) * 4, mode="replicate")
-    places = share.randint(2 * _SHIFT + 1, 2).tolist()
-    moved = torch.stack(
-        [
-            image[:, y : y + height, x : x + width]
-            for image, (y, x) in zip(padded, places, strict=True)
-        ]
-    )
-    contrast, brightness = (share.rand(1, 1, 1) for _ in range(2))
-    exposed: Tensor = moved * (0.9 + 0.2 * contrast) + 0.1 * (brightness - 0.5)
-    return exposed
+def _measured(judge: Judge, view: Modality, studies: Studies) -> dict[str, Any]:
+    """AUROC by finding on studies that the judge was not shown."""
+    everything = range(len(studies))
+    findings = [studies[index].findings or () for index in everything]
+    logits = judge.logits(studies.contents(view, everything), view)
+    found: dict[str, Any] = plain(auroc_by_name(findings, logits, view, judge.targets(view)))
+    return found
