@@ -152,6 +152,15 @@ def generate(
         modality: source
         for modality, source in ((FRONTAL, frontal), (LATERAL, lateral), (REPORT, report))
         if source is not None
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast",
+            help="On a processor, lay weights out for its kernels once: faster from the second "
+            "step on, in more memory; the last digits differ.",
+            rich_help_panel=_COMPUTING,
+        ),
+    ] = False,
     }
     choices = Choices(
         to=None if to is None else parse_modalities(to),
@@ -197,6 +206,7 @@ def _check_before_loading(given: Mapping[Modality, Path | str], choices: Choices
     """Refuse what can be refused without the model, at once."""
     from xgem.data.report import read_report
 
+            fast=fast,
     plan_stages(resolve_task(given, choices.to, CHEST), choices.weights)
     for modality, source in given.items():
         if isinstance(source, str):

@@ -30,6 +30,7 @@ def complete(
     model: Path | None,
     device: str,
     offload: bool | None,
+    fast: bool,
     earlier: Provenance | None,
     out: Path,
     report: Progress,
@@ -37,13 +38,13 @@ def complete(
     """Generate what was chosen, write it to ``out``, and say what was made.
 
     The model is the bundled one where ``model`` is None; ``earlier`` is a sample to be repeated;
-    ``device`` and ``offload`` are as for `XGeM.from_pretrained`.
+    ``device``, ``offload`` and ``fast`` are as for `XGeM.from_pretrained`.
 
     Raises:
         XGeMError: the model, an input, a choice or the disk is not as it must be; nothing is
             written.
     """
-    xgem = XGeM.from_pretrained(model, device=device, offload=offload)
+    xgem = XGeM.from_pretrained(model, device=device, offload=offload, fast=fast)
     study, doubts = _read(xgem, given)
     task = resolve_task(study.modalities, choices.to, xgem.model.modalities)
     began = _provenance(xgem, given, task, choices, doubts)

@@ -16,7 +16,7 @@ from xgem.denoisers.coupling import CouplingMode
 from xgem.diffusion.defaults import Joint, SamplingDefaults, SolverName
 from xgem.errors import CheckpointError, ConfigError, InputError, TaskError
 from xgem.model import Model, ModelConfig, build_model
-from xgem.precision import dtype_of
+from xgem.precision import computes_in, dtype_of
 from xgem.progress import Progress
 from xgem.sampling.context import Context, PromptReader, Vectors
 from xgem.sampling.noise import generators
@@ -24,9 +24,7 @@ from xgem.sampling.plan import Listening, Stage, plan_stages, resolve_task
 from xgem.sampling.residence import Need, Residence, Source
 from xgem.sampling.sampler import Latents, networks, new_solver, sample_latents
 from xgem.study import Content, Modality, Study, parse_modalities
-
-"""Called with what is being done, how much is done, and how much there is in all."""
-
+from xgem.weight_layout import Layout, require_packing
 
 SIMULATED = "simulated chests"
 """What a card says of a model that was trained on phantoms alone."""
@@ -62,6 +60,7 @@ class XGeM:
         *,
         device: str | torch.device = "cpu",
         offload: bool | None = None,
+        fast: bool = False,
     ) -> "XGeM":
         """Open a model folder; None is the bundled demonstration model.
 
@@ -72,13 +71,17 @@ class XGeM:
             device: where the networks compute, as torch names it: "cpu", "cuda", "cuda:1".
             offload: let each part of the model leave the device as soon as its work is done; if
                 None, those parts that are mapped from their file as they are.
+            fast: on a processor, bring weights into the layout of its kernels once, not at every
+                call. They then stay in memory of their own, and results differ in the last digits.
 
         Raises:
             CheckpointError: the folder is incomplete, changed, newer than this xgem, or a pickle;
                 what concerns the weights of one part is said when that part is first needed.
-            ConfigError: there is no such device.
+            ConfigError: there is no such device, or it is not one for ``fast``.
         """
         device = _device(device)
+        if fast:
+            require_packing(device)
         folder = Path(path) if path is not None else bundled_model()
         if path is None and not folder.is_dir():
             raise CheckpointError(
@@ -88,10 +91,11 @@ class XGeM:
         manifest = read_manifest(folder)
         model = build_model(ModelConfig.from_json(manifest.config), weights=False)
         model.eval().requires_grad_(False)
-        # CPUs compute in half precision slowly, or not at all.
-        widen = model.config.precision == "fp16" and device.type == "cpu"
-        dtype = torch.float32 if widen else dtype_of(model.config.precision)
-        residence = Residence(model, Source(folder, manifest), device, dtype, offload)
+        precision, layout = model.config.precision, Layout.PACKED if fast else Layout.PLAIN
+        if not computes_in(precision, device):
+            precision, layout = "fp32", Layout.PACKED if fast else Layout.NARROW
+        source, dtype = Source(folder, manifest), dtype_of(precision)
+        residence = Residence(model, source, device, dtype, offload, layout)
         return cls(model, manifest.card, checkpoint_hash(folder), residence)
 
     def unload(self) -> None:
