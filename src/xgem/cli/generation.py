@@ -93,6 +93,7 @@ def _provenance(
         solver=choices.solver,
         joint=choices.joint,
         coupling_guidance=choices.coupling_guidance,
+        guidance_interval=choices.guidance_interval,
     )
     guidance = settings.guidance
     weights = choices.weights or {}
@@ -108,6 +109,7 @@ def _provenance(
         joint=settings.joint,
         coupling=choices.coupling or xgem.model.config.coupling_mode.value,
         coupling_guidance=settings.coupling_guidance,
+        guidance_interval=settings.guidance_interval,
         preprocessing=xgem.model.preprocessing.describe(),
         inputs={m.letter: hashes[m.name] for m in task.inputs},
         time=datetime.now(UTC).replace(microsecond=0),
@@ -131,6 +133,7 @@ def _make(
         joint=began.joint,
         coupling=began.coupling,
         coupling_guidance=began.coupling_guidance,
+        guidance_interval=began.guidance_interval,
         progress=report,
     )
 

@@ -151,12 +151,13 @@ class XGeM:
         solver: SolverName | None = None,
         joint: Joint | None = None,
         coupling_guidance: float | None = None,
+        guidance_interval: tuple[float, float] | None = None,
     ) -> SamplingDefaults:
         """The settings that `generate` would use: the model's own, except for what is given.
 
         Raises:
             TaskError: fewer than one step, or a guidance that is not a number.
-            ConfigError: a solver that is not there.
+            ConfigError: a solver that is not there, or an interval that is none.
         """
         settings = self.model.config.sampling
         if steps is not None:
@@ -173,6 +174,8 @@ class XGeM:
         if coupling_guidance is not None:
             _require_finite("coupling guidance", coupling_guidance)
             settings = replace(settings, coupling_guidance=coupling_guidance)
+        if guidance_interval is not None:
+            settings = replace(settings, guidance_interval=guidance_interval)
         return settings
 
     @torch.inference_mode()
@@ -190,6 +193,7 @@ class XGeM:
         joint: Joint | None = None,
         coupling: Listening | None = None,
         coupling_guidance: float | None = None,
+        guidance_interval: tuple[float, float] | None = None,
         batch_size: int = 8,
         progress: Progress | None = None,
     ) -> list[Study]:
@@ -216,6 +220,7 @@ class XGeM:
                 to themselves.
             coupling_guidance: how closely outputs that are made together follow each other; 1 is
                 as trained, 0 not at all.
+            guidance_interval: shares of signal, in [0, 1], between which prompts are guided.
             batch_size: samples that are computed at once; changes speed and memory alone.
             progress: told what is being done, how much is done, and how much there is in all.
 
@@ -225,7 +230,7 @@ class XGeM:
 
         Raises:
             TaskError: the task, a weight or a number asks for what cannot be done.
-            ConfigError: there is no such solver.
+            ConfigError: there is no such solver, or the interval is none.
             InputError: an image has not the model's size.
         """
         study = study if study is not None else Study(id="unconditional")
@@ -238,6 +243,7 @@ class XGeM:
             solver=solver,
             joint=joint,
             coupling_guidance=coupling_guidance,
+            guidance_interval=guidance_interval,
         )
         by_modality = {
             m if isinstance(m, Modality) else self._modality(m): weight
