@@ -15,3 +15,16 @@ def dtype_of(precision: Precision) -> "torch.dtype":
     import torch  # here, so that the command line can name precisions at once
 
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+def computes_in(precision: Precision, device: "torch.device") -> bool:
+    """Whether a device has instructions for this precision, or at least fast ways around it.
+
+    Processors do fp32; bf16 from AVX-512 or its like in other makes on; never fp16.
+    """
+    import torch
+
+    if device.type != "cpu" or precision == "fp32":
+        return True
+    supported = torch.backends.mkldnn.is_available() and precision == "bf16"
+    return supported and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

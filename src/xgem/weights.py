@@ -62,23 +62,26 @@ def fill(
         else:
             with torch.no_grad():
                 old.copy_(tensor)
-    _replace(module, fresh)
+    replace_parameters(module, fresh)
 
 
 def empty(module: nn.Module) -> None:
     """Let go of the memory of all parameters; `fill` brings them back."""
-    with torch.no_grad():
-        _replace(
-            module,
-            {
-                id(parameter): nn.Parameter(parameter.to("meta"), requires_grad=False)
-                for parameter in module.parameters()
-                if not parameter.is_meta
-            },
-        )
+
+    def shape_alone(parameter: nn.Parameter) -> Tensor:
+        return torch.empty(parameter.shape, dtype=parameter.dtype, device="meta")
+
+    replace_parameters(
+        module,
+        {
+            id(parameter): nn.Parameter(shape_alone(parameter), requires_grad=False)
+            for parameter in module.parameters()
+            if not parameter.is_meta
+        },
+    )
 
 
-def _replace(module: nn.Module, fresh: Mapping[int, nn.Parameter]) -> None:
+def replace_parameters(module: nn.Module, fresh: Mapping[int, nn.Parameter]) -> None:
     """Put new parameters in the place of old ones, given by their identity, wherever they are."""
     for part in module.modules():
         for name, parameter in part._parameters.items():

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from xgem.cli.choices import Choices, parse_weights
+from xgem.cli.choices import Choices, parse_interval, parse_weights
 from xgem.errors import ConfigError, TaskError
 from xgem.sampling.provenance import Checkpoint, Provenance
 from xgem.study import FRONTAL, LATERAL, REPORT
@@ -34,6 +34,16 @@ def test_a_weight_without_a_number_is_refused(text) -> None:
         parse_weights([text])
 
 
+def test_an_interval_is_two_numbers() -> None:
+    assert parse_interval("0.03:0.93") == (0.03, 0.93)
+    assert parse_interval(None) is None
+    for text in ("0.03", "low:high", ":1", "0.1:0.2:0.3"):
+        with pytest.raises(ConfigError, match=r"as in 0\.03:0\.93"):
+            parse_interval(text)
+    with pytest.raises(ConfigError, match=r"from 0\.9 to 0\.1; give .* the smaller one first"):
+        parse_interval("0.9:0.1")
+
+
 def test_a_weight_of_an_unknown_modality_is_refused() -> None:
     with pytest.raises(TaskError, match="unknown modality"):
         parse_weights(["Q=1"])
@@ -51,6 +61,7 @@ def test_an_earlier_sample_brings_all_its_choices_back() -> None:
         solver="ddim",
         joint="parallel",
         coupling_guidance=1.0,
+        guidance_interval=(0.0, 1.0),
     )
 
 
@@ -75,8 +86,9 @@ def test_saying_the_same_again_is_no_contradiction(said) -> None:
         (Choices(coupling_guidance=2.0), "--coupling-guidance 2.0"),
         (Choices(weights={REPORT: 2.0}), "--weight F=2 T=2"),
         (Choices(guidance=3.0), "--guidance 3.0"),
+        (Choices(guidance_interval=(0.25, 1.0)), "--guidance-interval 0.25:1"),
     ],
-    ids=["seed", "coupling", "weight", "guidance"],
+    ids=["seed", "coupling", "weight", "guidance", "interval"],
 )
 def test_saying_something_else_is(said, option) -> None:
     with pytest.raises(ConfigError, match=f"^{option} contradicts .* leave that option out$"):

@@ -24,6 +24,8 @@ REPORT_TEXT = "FINDINGS: Large left pleural effusion."
         (("--samples", "0"), "--samples"),
         (("--steps", "many"), "--steps"),
         (("--solver", "euler"), "--solver"),
+        (("--guidance-interval", "low"), "as in 0.03:0.93"),
+        (("--guidance-interval", "0.9:0.1"), "the smaller one first"),
         (("--joint", "sideways"), "--joint"),
         (("--nonsense",), "--nonsense"),
         (("--again", "nothing.json"), "nothing.json"),

@@ -111,6 +111,28 @@ def test_again_makes_the_same_sample(xgem, model_folder, frontal_png, tmp_path) 
     assert before == after.model_copy(update={"time": before.time})
 
 
+def test_the_interval_of_guidance_is_recorded_and_repeated(xgem, model_folder, tmp_path) -> None:
+    given = ("generate", "--report", REPORT_TEXT, "--to", "F", "--model", model_folder)
+    xgem(*given, "--guidance-interval", "0.1:0.8", "--out", "first")
+    record = tmp_path / "first/sample-000/provenance.json"
+    assert xgem(*given, "--again", record, "--out", "second").code == 0
+    for path in (record, tmp_path / "second/sample-000/provenance.json"):
+        assert Provenance.read(path).guidance_interval == (0.1, 0.8)
+    contradicting = ("--guidance-interval", "0.2:0.8", "--again", record, "--out", "third")
+    xgem(*given, *contradicting).was_refused("--guidance-interval 0.2:0.8 contradicts")
+
+
+def test_fast_makes_the_same_sample(xgem, model_folder, tmp_path) -> None:
+    given = ("generate", "--report", REPORT_TEXT, "--to", "F", "--model", model_folder)
+    xgem(*given, "--out", "plain")
+    assert xgem(*given, "--fast", "--out", "fast").code == 0
+    pixels = []
+    for out in ("plain", "fast"):
+        with Image.open(tmp_path / out / "sample-000/frontal.png") as png:
+            pixels.append(np.asarray(png, int))
+    assert np.abs(pixels[0] - pixels[1]).max() <= 1
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -128,6 +128,12 @@ def test_the_released_spacing_ends_in_an_identity() -> None:
     assert list(solver.timesteps) == ddim_timesteps(50)
     latent, noise_pred = torch.randn(2, 2, 16, dtype=torch.float64)
     torch.testing.assert_close(solver.step(49, latent, noise_pred), latent)
+    assert [solver.moves(index) for index in range(50)] == [True] * 49 + [False]
+
+
+@SOLVERS
+def test_no_other_step_stands_still(name: SolverName) -> None:
+    assert all(make_solver(name, Process(), 7).moves(index) for index in range(7))
 
 
 def test_only_a_positive_eta_draws_noise() -> None:

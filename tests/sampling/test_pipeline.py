@@ -209,8 +209,9 @@ def test_settings_come_from_the_model_unless_given(fake_model: type) -> None:
     )
     xgem = XGeM(fake_model(sampling=recipe))
     assert xgem.settings() == recipe
-    changed = xgem.settings(steps=3, guidance=5.0, solver="unipc", coupling_guidance=0.0)
-    assert changed == SamplingDefaults(steps=3, guidance=5.0, solver="unipc", coupling_guidance=0.0)
+    changed = {"steps": 3, "guidance": 5.0, "solver": "unipc", "coupling_guidance": 0.0}
+    changed["guidance_interval"] = (0.1, 0.9)
+    assert xgem.settings(**changed) == SamplingDefaults(**changed)
 
 
 def test_steps_are_calls_of_the_network(xgem: XGeM) -> None:

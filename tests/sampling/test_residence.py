@@ -9,9 +9,11 @@ from xgem.checkpoint import read_manifest, write_checkpoint
 from xgem.diffusion.process import Prediction
 from xgem.errors import CheckpointError
 from xgem.model import Model, build_model
+from xgem.precision import dtype_of
 from xgem.sampling.pipeline import XGeM
 from xgem.sampling.residence import Need, Residence, Source
 from xgem.study import FRONTAL, REPORT, Study
+from xgem.weight_layout import Narrow, Packed
 from xgem.weights import unique_state
 
 GIVEN = Study(id="case", contents={REPORT: "FINDINGS: Large nodule. IMPRESSION: Edema."})
@@ -90,6 +92,54 @@ def test_only_what_is_mapped_as_it_is_goes_by_itself(
     assert "frontal_denoiser" in loaded(widened.model)
     widened.unload()
     assert loaded(widened.model) == set()
+
+
+def stored(model: Model, folder: Path, dtype: torch.dtype, precision: str) -> Path:
+    """The model with weights stored in ``dtype``, to be computed with in ``precision``."""
+    config = {**model.config.to_json(), "precision": precision}
+    weights = {name: unique_state(part) for name, part in model.components.items()}
+    write_checkpoint(folder, weights, config, {}, dtype=dtype)
+    return folder
+
+
+def same(one: Study, other: Study, tolerance: float) -> bool:
+    return bool(abs(one.contents[FRONTAL] - other.contents[FRONTAL]).max() < tolerance)
+
+
+def test_half_precision_that_a_processor_lacks_stays_mapped(
+    small_model: Model, tmp_path: Path
+) -> None:
+    half = torch.float16
+    xgem = XGeM.from_pretrained(stored(small_model, tmp_path / "half", half, "fp16"))
+    denoiser = xgem.model.parts[FRONTAL].denoiser
+    with xgem.residence.present(denoiser):
+        assert {type(p) for p in denoiser.parameters() if p.ndim > 1} == {Narrow}
+        assert denoiser.norm.weight.dtype == torch.float32
+    (narrow,) = xgem.generate(GIVEN, to="F")
+    assert loaded(xgem.model) == set()
+    widened = XGeM.from_pretrained(stored(small_model, tmp_path / "wide", half, "fp32"))
+    assert same(narrow, widened.generate(GIVEN, to="F")[0], 1e-6)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_fast_weights_are_packed_once_and_stay(
+    small_model: Model, tmp_path: Path, precision: str
+) -> None:
+    folder = stored(small_model, tmp_path / "model", dtype_of(precision), precision)
+    fast, plain = XGeM.from_pretrained(folder, fast=True), XGeM.from_pretrained(folder)
+    for task in ("F", "F+L+T"):
+        given = GIVEN if task == "F" else None
+        (found,), (expected,) = (x.generate(given, to=task) for x in (fast, plain))
+        assert same(found, expected, 1e-4)
+    assert "frontal_denoiser" in loaded(fast.model)
+    weights = [p for p in fast.model.parts[FRONTAL].denoiser.parameters() if p.ndim > 1]
+    assert {type(p) for p in weights} == {Packed}
+    (again,) = fast.generate(GIVEN, to="F")
+    after = [p for p in fast.model.parts[FRONTAL].denoiser.parameters() if p.ndim > 1]
+    assert list(map(id, after)) == list(map(id, weights))
+    fast.unload()
+    assert loaded(fast.model) == set()
+    assert same(fast.generate(GIVEN, to="F")[0], again, 1e-6)
 
 
 def test_with_offload_denoisers_and_decoders_are_never_there_together(

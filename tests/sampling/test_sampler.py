@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 
 from xgem.denoisers.coupling import CouplingMode
+from xgem.diffusion.ddim import trailing_timesteps
 from xgem.diffusion.defaults import SamplingDefaults
+from xgem.diffusion.process import alpha_bar
 from xgem.sampling import sampler
 from xgem.sampling.context import Context
 from xgem.sampling.noise import draw, generators
-from xgem.sampling.sampler import sample_latents
+from xgem.sampling.sampler import denoise, new_solver, sample_latents
 from xgem.study import CHEST, FRONTAL, LATERAL, REPORT, Modality
 
 PLAIN = SamplingDefaults(steps=4, guidance=1.0)
@@ -123,6 +125,39 @@ def test_guidance_may_differ_by_modality(fake_model: type) -> None:
     assert torch.equal(mixed[LATERAL], sample(model, PLAIN, LATERAL)[LATERAL])
     guided = sample(model, replace(PLAIN, guidance=3.0), FRONTAL)
     assert torch.equal(mixed[FRONTAL], guided[FRONTAL])
+
+
+def test_outside_the_interval_of_guidance_one_pass_is_enough(fake_model: type) -> None:
+    model = fake_model(coupled=False)
+    levels = alpha_bar(model.process.schedule)[trailing_timesteps(4)]
+    middle = replace(PLAIN, guidance=3.0, guidance_interval=(float(levels[1]), float(levels[2])))
+    found = sample(model, middle, FRONTAL)[FRONTAL]
+    assert model.parts[FRONTAL].denoiser.calls == [(2, False), (4, False), (4, False), (2, False)]
+    everywhere = sample(model, replace(PLAIN, guidance=3.0), FRONTAL)[FRONTAL]
+    assert (found - everywhere).abs().max() > 1e-3
+    nowhere = replace(PLAIN, guidance=3.0, guidance_interval=(0.9999999, 1.0))
+    assert torch.equal(
+        sample(model, nowhere, FRONTAL)[FRONTAL], sample(model, PLAIN, FRONTAL)[FRONTAL]
+    )
+
+
+@torch.inference_mode()
+def test_a_step_that_goes_nowhere_asks_no_network(fake_model: type) -> None:
+    """The release asks, and gets the same latent but for rounding."""
+    model = fake_model(coupled=False)
+    settings = replace(PLAIN, steps=5, eta=1.0, spacing="released")
+    heard, fresh = contexts(FRONTAL), generators([1, 2], FRONTAL, "steps")
+    start = {FRONTAL: draw(generators([1, 2], FRONTAL, "start"), (2, 4, 4))}
+    path = [
+        after[FRONTAL]
+        for after in denoise(model, start, heard, settings, lambda m: draw(fresh, (2, 4, 4)))
+    ]
+    assert len(path) == 5
+    assert len(model.parts[FRONTAL].denoiser.calls) == 4
+    solver = new_solver(model, settings)
+    asked = model.parts[FRONTAL].predict(path[-2], torch.zeros(2), heard[FRONTAL].prompt)
+    after = solver.step(4, path[-2], asked, draw(fresh, (2, 4, 4)))
+    torch.testing.assert_close(after, path[-1], rtol=0, atol=1e-5)
 
 
 def test_without_a_prompt_guidance_does_nothing(fake_model: type) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from xgem.diffusion.defaults import Joint, SolverName
+from xgem.diffusion.defaults import Joint, SamplingDefaults, SolverName
 from xgem.errors import ConfigError
 from xgem.sampling.plan import Listening
 from xgem.sampling.provenance import Provenance
@@ -25,6 +25,7 @@ class Choices:
     joint: Joint | None = None
     coupling: Listening | None = None
     coupling_guidance: float | None = None
+    guidance_interval: tuple[float, float] | None = None
 
     def repeating(self, earlier: Provenance) -> "Choices":
         """Return the choices of an earlier sample.
@@ -44,6 +45,7 @@ class Choices:
             joint=earlier.joint,
             coupling=earlier.coupling,
             coupling_guidance=earlier.coupling_guidance,
+            guidance_interval=earlier.guidance_interval,
         )
         for field in fields(self):
             now, then = getattr(self, field.name), getattr(recorded, field.name)
@@ -77,7 +79,27 @@ def parse_weights(texts: Sequence[str]) -> dict[Modality, float] | None:
     return weights or None
 
 
+def parse_interval(text: str | None) -> tuple[float, float] | None:
+    """Read "0.03:0.93".
+
+    Raises:
+        ConfigError: it is not two shares of signal, the smaller one first.
+    """
+    if text is None:
+        return None
+    low, _, high = text.partition(":")
+    try:
+        interval = float(low), float(high)
+    except ValueError:
+        raise ConfigError(
+            f"--guidance-interval {text} is not two shares of signal, as in 0.03:0.93"
+        ) from None
+    return SamplingDefaults(guidance_interval=interval).guidance_interval
+
+
 def _said(value: Any) -> str:
     if isinstance(value, dict):
         return " ".join(f"{key}={number:g}" for key, number in value.items())
+    if isinstance(value, tuple) and isinstance(value[0], float):
+        return ":".join(f"{number:g}" for number in value)
     return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)

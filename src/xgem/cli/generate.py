@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from xgem.cli.choices import Choices, parse_weights
+from xgem.cli.choices import Choices, parse_interval, parse_weights
 from xgem.cli.json_output import AsJson, print_result
 from xgem.cli.new_folder import require_free
 from xgem.cli.progress import progress_bars
@@ -86,6 +86,16 @@ def generate(
             rich_help_panel=_SAMPLING,
         ),
     ] = None,
+    guidance_interval: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW:HIGH",
+            help="Shares of signal, from 0 (noise) to 1, between which --guidance counts; "
+            "0:1 is all the way.",
+            show_default="the model's",
+            rich_help_panel=_SAMPLING,
+        ),
+    ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
@@ -142,6 +152,15 @@ def generate(
             rich_help_panel=_COMPUTING,
         ),
     ] = False,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast",
+            help="On a processor, lay weights out for its kernels once: faster from the second "
+            "step on, in more memory; the last digits differ.",
+            rich_help_panel=_COMPUTING,
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Complete a chest study: give any of its parts, get those that are missing.
@@ -164,6 +183,7 @@ def generate(
         joint=joint,
         coupling=coupling,
         coupling_guidance=coupling_guidance,
+        guidance_interval=parse_interval(guidance_interval),
     )
     earlier = None if again is None else Provenance.read(again)
     if earlier is not None:
@@ -186,6 +206,7 @@ def generate(
             model=model,
             device=device,
             offload=offload or None,
+            fast=fast,
             earlier=earlier,
             out=out,
             report=progress,

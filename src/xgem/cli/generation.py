@@ -30,6 +30,7 @@ def complete(
     model: Path | None,
     device: str,
     offload: bool | None,
+    fast: bool,
     earlier: Provenance | None,
     out: Path,
     report: Progress,
@@ -37,13 +38,13 @@ def complete(
     """Generate what was chosen, write it to ``out``, and say what was made.
 
     The model is the bundled one where ``model`` is None; ``earlier`` is a sample to be repeated;
-    ``device`` and ``offload`` are as for `XGeM.from_pretrained`.
+    ``device``, ``offload`` and ``fast`` are as for `XGeM.from_pretrained`.
 
     Raises:
         XGeMError: the model, an input, a choice or the disk is not as it must be; nothing is
             written.
     """
-    xgem = XGeM.from_pretrained(model, device=device, offload=offload)
+    xgem = XGeM.from_pretrained(model, device=device, offload=offload, fast=fast)
     study, doubts = _read(xgem, given)
     task = resolve_task(study.modalities, choices.to, xgem.model.modalities)
     began = _provenance(xgem, given, task, choices, doubts)
@@ -92,6 +93,7 @@ def _provenance(
         solver=choices.solver,
         joint=choices.joint,
         coupling_guidance=choices.coupling_guidance,
+        guidance_interval=choices.guidance_interval,
     )
     guidance = settings.guidance
     weights = choices.weights or {}
@@ -107,6 +109,7 @@ def _provenance(
         joint=settings.joint,
         coupling=choices.coupling or xgem.model.config.coupling_mode.value,
         coupling_guidance=settings.coupling_guidance,
+        guidance_interval=settings.guidance_interval,
         preprocessing=xgem.model.preprocessing.describe(),
         inputs={m.letter: hashes[m.name] for m in task.inputs},
         time=datetime.now(UTC).replace(microsecond=0),
@@ -130,6 +133,7 @@ def _make(
         joint=began.joint,
         coupling=began.coupling,
         coupling_guidance=began.coupling_guidance,
+        guidance_interval=began.guidance_interval,
         progress=report,
     )
 

@@ -27,6 +27,14 @@ class SamplingDefaults:
     guidance: Mapping[str, float] | float = 3.0
     """How closely prompts are followed, one number or one for each letter of a modality; 1 is as
     trained, 7.5 the release's."""
+    guidance_interval: tuple[float, float] = (0.0, 1.0)
+    """Between which levels (shares of signal, see `process`) prompts are guided; at others they are
+    followed as trained, in one pass of the network instead of two. Too noisy, and guidance makes
+    all samples alike; nearly clean, and it changes nothing. The noise level of the paper is
+    ``sigma = sqrt((1 - level) / level)``: its (0.28, 5.42] for Stable Diffusion XL is
+    (0.033, 0.927).
+
+    Source: Kynkäänniemi et al. 2024 (arXiv 2404.07724), eq. 6."""
     coupling_guidance: float = 1.0
     """How closely joint outputs follow each other; 1 is as trained, 0 not at all."""
     joint: Joint = "parallel"
@@ -36,11 +44,17 @@ class SamplingDefaults:
     """DDIM only: share of fresh noise in every step; the release's demo has 1."""
     spacing: Literal["trailing", "released"] = "trailing"
     """``released`` is DDIM with the ends of the published sampler: it starts below the last
-    timestep and its last step changes nothing."""
+    timestep and its last step, which changes nothing, is skipped."""
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"{self.steps} sampling steps; use at least 1")
+        low, high = self.guidance_interval
+        if not 0 <= low < high <= 1:
+            raise ConfigError(
+                f"a guidance interval from {low:g} to {high:g}; give two shares of signal in "
+                f"[0, 1], the smaller one first"
+            )
         if not 0 <= self.eta <= 1:
             raise ConfigError(f"eta {self.eta} is outside [0, 1]")
         if self.solver != "ddim" and (self.eta or self.spacing == "released"):
@@ -48,8 +62,11 @@ class SamplingDefaults:
                 f"eta and the released spacing belong to ddim; leave them out with {self.solver}"
             )
 
-    def guidance_of(self, letter: str) -> float:
-        """The guidance of one modality; 1 where a mapping leaves it out."""
+    def guidance_of(self, letter: str, level: float) -> float:
+        """The guidance of one modality at a level; 1 where a mapping leaves it out."""
+        low, high = self.guidance_interval
+        if not low <= level <= high:
+            return 1.0
         if isinstance(self.guidance, Mapping):
             return self.guidance.get(letter, 1.0)
         return self.guidance

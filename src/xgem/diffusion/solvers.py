@@ -29,6 +29,9 @@ class Solver(Protocol):
     def draws_noise(self) -> bool:
         """Whether `step` wants fresh noise."""
 
+    def moves(self, index: int) -> bool:
+        """Whether the step from ``timesteps[index]`` goes anywhere; else the network may rest."""
+
     def step(
         self,
         index: int,
@@ -44,7 +47,7 @@ class Ddim:
 
     ``spacing="released"`` keeps the ends of the published sampler: its first timestep lies below
     the noisiest one, and its last step goes from timestep 0 to timestep 0. That changes nothing,
-    wastes one call of the network and leaves noise of variance ``1 - alpha_bar[0]`` behind.
+    and leaves noise of variance ``1 - alpha_bar[0]`` behind.
     """
 
     def __init__(
@@ -65,6 +68,10 @@ class Ddim:
         self._levels = torch.cat([levels[self.timesteps], end])
         self._eta = eta
         self._prediction = process.prediction
+
+    def moves(self, index: int) -> bool:
+        """Not from a timestep to itself."""
+        return bool(self._levels[index] != self._levels[index + 1])
 
     def step(
         self,
@@ -97,6 +104,10 @@ class DiffusersSolver:
         scheduler.num_inference_steps = len(timesteps)
         self.timesteps = timesteps
         self._scheduler = scheduler
+
+    def moves(self, index: int) -> bool:
+        """Always."""
+        return True
 
     def step(
         self,

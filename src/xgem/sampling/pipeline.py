@@ -16,7 +16,7 @@ from xgem.denoisers.coupling import CouplingMode
 from xgem.diffusion.defaults import Joint, SamplingDefaults, SolverName
 from xgem.errors import CheckpointError, ConfigError, InputError, TaskError
 from xgem.model import Model, ModelConfig, build_model
-from xgem.precision import dtype_of
+from xgem.precision import computes_in, dtype_of
 from xgem.progress import Progress
 from xgem.sampling.context import Context, PromptReader, Vectors
 from xgem.sampling.noise import generators
@@ -24,9 +24,7 @@ from xgem.sampling.plan import Listening, Stage, plan_stages, resolve_task
 from xgem.sampling.residence import Need, Residence, Source
 from xgem.sampling.sampler import Latents, networks, new_solver, sample_latents
 from xgem.study import Content, Modality, Study, parse_modalities
-
-"""Called with what is being done, how much is done, and how much there is in all."""
-
+from xgem.weight_layout import Layout, require_packing
 
 SIMULATED = "simulated chests"
 """What a card says of a model that was trained on phantoms alone."""
@@ -62,6 +60,7 @@ class XGeM:
         *,
         device: str | torch.device = "cpu",
         offload: bool | None = None,
+        fast: bool = False,
     ) -> "XGeM":
         """Open a model folder; None is the bundled demonstration model.
 
@@ -72,13 +71,17 @@ class XGeM:
             device: where the networks compute, as torch names it: "cpu", "cuda", "cuda:1".
             offload: let each part of the model leave the device as soon as its work is done; if
                 None, those parts that are mapped from their file as they are.
+            fast: on a processor, bring weights into the layout of its kernels once, not at every
+                call. They then stay in memory of their own, and results differ in the last digits.
 
         Raises:
             CheckpointError: the folder is incomplete, changed, newer than this xgem, or a pickle;
                 what concerns the weights of one part is said when that part is first needed.
-            ConfigError: there is no such device.
+            ConfigError: there is no such device, or it is not one for ``fast``.
         """
         device = _device(device)
+        if fast:
+            require_packing(device)
         folder = Path(path) if path is not None else bundled_model()
         if path is None and not folder.is_dir():
             raise CheckpointError(
@@ -88,10 +91,11 @@ class XGeM:
         manifest = read_manifest(folder)
         model = build_model(ModelConfig.from_json(manifest.config), weights=False)
         model.eval().requires_grad_(False)
-        # CPUs compute in half precision slowly, or not at all.
-        widen = model.config.precision == "fp16" and device.type == "cpu"
-        dtype = torch.float32 if widen else dtype_of(model.config.precision)
-        residence = Residence(model, Source(folder, manifest), device, dtype, offload)
+        precision, layout = model.config.precision, Layout.PACKED if fast else Layout.PLAIN
+        if not computes_in(precision, device):
+            precision, layout = "fp32", Layout.PACKED if fast else Layout.NARROW
+        source, dtype = Source(folder, manifest), dtype_of(precision)
+        residence = Residence(model, source, device, dtype, offload, layout)
         return cls(model, manifest.card, checkpoint_hash(folder), residence)
 
     def unload(self) -> None:
@@ -147,12 +151,13 @@ class XGeM:
         solver: SolverName | None = None,
         joint: Joint | None = None,
         coupling_guidance: float | None = None,
+        guidance_interval: tuple[float, float] | None = None,
     ) -> SamplingDefaults:
         """The settings that `generate` would use: the model's own, except for what is given.
 
         Raises:
             TaskError: fewer than one step, or a guidance that is not a number.
-            ConfigError: a solver that is not there.
+            ConfigError: a solver that is not there, or an interval that is none.
         """
         settings = self.model.config.sampling
         if steps is not None:
@@ -169,6 +174,8 @@ class XGeM:
         if coupling_guidance is not None:
             _require_finite("coupling guidance", coupling_guidance)
             settings = replace(settings, coupling_guidance=coupling_guidance)
+        if guidance_interval is not None:
+            settings = replace(settings, guidance_interval=guidance_interval)
         return settings
 
     @torch.inference_mode()
@@ -186,6 +193,7 @@ class XGeM:
         joint: Joint | None = None,
         coupling: Listening | None = None,
         coupling_guidance: float | None = None,
+        guidance_interval: tuple[float, float] | None = None,
         batch_size: int = 8,
         progress: Progress | None = None,
     ) -> list[Study]:
@@ -212,6 +220,7 @@ class XGeM:
                 to themselves.
             coupling_guidance: how closely outputs that are made together follow each other; 1 is
                 as trained, 0 not at all.
+            guidance_interval: shares of signal, in [0, 1], between which prompts are guided.
             batch_size: samples that are computed at once; changes speed and memory alone.
             progress: told what is being done, how much is done, and how much there is in all.
 
@@ -221,7 +230,7 @@ class XGeM:
 
         Raises:
             TaskError: the task, a weight or a number asks for what cannot be done.
-            ConfigError: there is no such solver.
+            ConfigError: there is no such solver, or the interval is none.
             InputError: an image has not the model's size.
         """
         study = study if study is not None else Study(id="unconditional")
@@ -234,6 +243,7 @@ class XGeM:
             solver=solver,
             joint=joint,
             coupling_guidance=coupling_guidance,
+            guidance_interval=guidance_interval,
         )
         by_modality = {
             m if isinstance(m, Modality) else self._modality(m): weight

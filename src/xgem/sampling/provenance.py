@@ -52,6 +52,8 @@ class Provenance(BaseModel):
     """Whom outputs that are made together heard; None where the record is older than the choice."""
     coupling_guidance: float
     """As used where outputs are made together."""
+    guidance_interval: tuple[float, float] = (0.0, 1.0)
+    """Levels between which prompts were guided."""
     preprocessing: str
     """How inputs were prepared, in words."""
     inputs: dict[str, Sha256]

@@ -19,6 +19,7 @@ import torch
 from xgem.checkpoint import Manifest, load_into
 from xgem.model import Autoencoder, Model
 from xgem.tensor_file import DTYPES
+from xgem.weight_layout import Layout, lay_out
 from xgem.weights import empty, unique_state
 
 _CPU = torch.device("cpu")
@@ -61,6 +62,7 @@ class Residence:
         device: torch.device | None = None,
         dtype: torch.dtype | None = None,
         offload: bool | None = None,
+        layout: Layout = Layout.PLAIN,
     ) -> None:
         """Watch over ``model``.
 
@@ -71,6 +73,7 @@ class Residence:
             dtype: in which they are computed with; as stored where None.
             offload: let go of each part as soon as nobody needs it; if None, of those that are
                 mapped from their file as they are.
+            layout: how weights from ``source`` lie in memory.
 
         Raises:
             CheckpointError: a file with buffers is missing or another's, or damaged as far as that
@@ -78,6 +81,7 @@ class Residence:
         """
         self._model, self._source = model, source
         self._device, self._dtype, self._offload = device, dtype, offload
+        self._layout = layout
         self._names = {id(module): name for name, module in model.components.items()}
         self._users: Counter[str] = Counter()
         self._verified: set[str] = set()
@@ -110,6 +114,8 @@ class Residence:
             return self._offload
         if self._source is None or (self._device or _CPU).type != "cpu":
             return False
+        if self._layout is not Layout.PLAIN:
+            return self._layout is Layout.NARROW
         stored = self._source.manifest.components[name].tensors
         keys = [key for key, _ in self._model.components[name].named_parameters()]
         # As it is: whatever has not to be widened to the precision of the model.
@@ -152,16 +158,20 @@ class Residence:
 
     def _load(self, name: str, keys: list[str], verified: bool = False) -> None:
         assert self._source is not None
+        component, plain = self._model.components[name], self._layout is Layout.PLAIN
         load_into(
-            self._model.components[name],
+            component,
             self._source.folder,
             self._source.manifest,
             name,
             keys=keys,
             device=self._device,
-            dtype=self._dtype,
+            dtype=self._dtype if plain else None,
             verified=verified or name in self._verified,
         )
+        if not plain:
+            assert self._dtype is not None
+            lay_out(component, self._dtype, self._layout)
 
 
 def _lacking(need: Need) -> list[str]:

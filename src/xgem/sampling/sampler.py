@@ -11,6 +11,7 @@ from torch import Tensor
 from xgem.denoisers.coupling import CouplingMode, tokens_for
 from xgem.diffusion.defaults import SamplingDefaults
 from xgem.diffusion.guidance import guide
+from xgem.diffusion.process import alpha_bar
 from xgem.diffusion.solvers import Solver, make_solver
 from xgem.model import ModalityParts, Model
 from xgem.sampling.context import Context
@@ -83,11 +84,17 @@ def denoise(
     """Denoise ``latents``, all outputs in lock step, and yield them after each timestep.
 
     Outputs hear each other where there are several and the model has couplings. ``noise`` is asked
-    for fresh standard normal noise of one output, in each step, if the solver wants any.
+    for fresh standard normal noise of one output, in each step, if the solver wants any. A step
+    that goes nowhere, as the release's last, asks no network.
     """
     solvers = {modality: new_solver(model, settings) for modality in contexts}
     mode = coupling or model.config.coupling_mode
-    for index, place in enumerate(next(iter(solvers.values())).timesteps):
+    levels = alpha_bar(model.process.schedule)
+    first = next(iter(solvers.values()))  # all go the same way
+    for index, place in enumerate(first.timesteps):
+        if not first.moves(index):
+            yield latents
+            continue
         batch = len(next(iter(latents.values())))
         timestep = torch.full((batch,), float(place), device=model.device)
         heard = {}
@@ -99,7 +106,7 @@ def denoise(
                 latents[modality],
                 timestep,
                 context,
-                settings.guidance_of(modality.letter),
+                settings.guidance_of(modality.letter, float(levels[place])),
                 heard.get(modality),
                 settings.coupling_guidance,
             )
