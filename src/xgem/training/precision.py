@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from xgem.precision import Precision, dtype_of
+from xgem.precision import Precision, computes_in, dtype_of
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
@@ -21,14 +21,9 @@ def warning_of_emulation(precisions: Iterable[Precision], device: torch.device) 
     It computes in bf16 all the same, by a detour: ten times slower than in fp32, where the others
     are twice as fast.
     """
-    if device.type != "cpu" or "bf16" not in precisions or bf16_is_native():
+    if "bf16" not in precisions or computes_in("bf16", device):
         return None
     return (
         "this processor has no instructions for bf16 and takes many times as long as in fp32; "
         'stop and begin again with --set "stages.*.optimization.precision=fp32"'
     )
-
-
-def bf16_is_native() -> bool:
-    """Whether this machine's processor has instructions for bf16, as oneDNN sees it."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
