@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from xgem.checkpoint import checkpoint_hash, read_manifest
+from xgem.data.radiograph import InputWarning
 from xgem.denoisers.coupling import CouplingMode
 from xgem.diffusion.defaults import Joint, SamplingDefaults, SolverName
 from xgem.errors import CheckpointError, ConfigError, InputError, TaskError
-from xgem.model import Model, ModelConfig, build_model
+from xgem.model import Model, described_model
 from xgem.precision import dtype_of
 from xgem.progress import Progress
 from xgem.sampling.context import Context, PromptReader, Vectors
@@ -24,9 +25,6 @@ from xgem.sampling.plan import Listening, Stage, plan_stages, resolve_task
 from xgem.sampling.residence import Need, Residence, Source
 from xgem.sampling.sampler import Latents, networks, new_solver, sample_latents
 from xgem.study import Content, Modality, Study, parse_modalities
-
-"""Called with what is being done, how much is done, and how much there is in all."""
-
 
 SIMULATED = "simulated chests"
 """What a card says of a model that was trained on phantoms alone."""
@@ -86,7 +84,7 @@ class XGeM:
                 "`xgem train tiny` (hours on two cores) and name its folder, xgem-tiny/model"
             )
         manifest = read_manifest(folder)
-        model = build_model(ModelConfig.from_json(manifest.config), weights=False)
+        model = described_model(manifest.config)
         model.eval().requires_grad_(False)
         # CPUs compute in half precision slowly, or not at all.
         widen = model.config.precision == "fp16" and device.type == "cpu"
@@ -119,7 +117,6 @@ class XGeM:
             InputError: a file cannot be used as what it was given for.
         """
         # Decoders, which generating needs not.
-        from xgem.data.radiograph import InputWarning
         from xgem.data.study_files import read_study
 
         study = read_study(
@@ -192,7 +189,8 @@ class XGeM:
         """Generate what a study lacks.
 
         Sample k of seed S is sample 0 of seed S + k, in any batch size. The model is in evaluation
-        mode afterwards.
+        mode afterwards. Of a report that is longer than the model can read, an `InputWarning` says
+        how much is read.
 
         Args:
             study: the inputs, images of the model's size; None, or an empty one, generates without
@@ -241,6 +239,9 @@ class XGeM:
         }
         stages = plan_stages(task, by_modality, settings.joint)
         self._require_prepared(study)
+        for modality in task.inputs:
+            if doubt := self.model.parts[modality].prompt_encoder.doubt(study.contents[modality]):
+                warnings.warn(f"{modality.name}: {doubt}", InputWarning, stacklevel=3)
         calls = len(new_solver(self.model, settings).timesteps)
         self.model.eval()
 

@@ -110,6 +110,8 @@ class Residence:
             return self._offload
         if self._source is None or (self._device or _CPU).type != "cpu":
             return False
+        if name not in self._source.manifest.components:  # an error is on its way
+            return False
         stored = self._source.manifest.components[name].tensors
         keys = [key for key, _ in self._model.components[name].named_parameters()]
         # As it is: whatever has not to be widened to the precision of the model.
