@@ -73,6 +73,10 @@ class EcgEncoder(nn.Module):
         """What stands for no recording: a flat line."""
         return np.zeros(SAMPLES, np.float32)
 
+    def doubt(self, content: Content) -> str | None:
+        """Nothing: every recording is read as a whole."""
+        return None
+
     def forward(self, signals: Tensor) -> Tensor:
         return F.normalize(self.layers(signals[:, None]).float(), dim=-1)
 

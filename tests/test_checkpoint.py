@@ -20,6 +20,7 @@ from xgem.checkpoint import (
     load_component,
     load_into,
     read_manifest,
+    write_card,
     write_checkpoint,
 )
 from xgem.errors import CheckpointError, OutputError
@@ -45,8 +46,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change a manifest as it was first written: without a hash of itself."""
     path = folder / "model.json"
     content = json.loads(path.read_text())
+    del content["sha256"]
     change(content)
     path.write_text(json.dumps(content))
 
@@ -187,6 +190,28 @@ def test_a_changed_byte_is_noticed(folder: Path, place: int) -> None:
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"has changed: sha256 .* copy the model again"):
         load_component(folder, read_manifest(folder), "frontal_denoiser")
+
+
+def test_a_changed_byte_of_the_manifest_is_noticed(folder: Path) -> None:
+    path = folder / "model.json"
+    text = path.read_bytes()
+    for place in range(len(text)):
+        path.write_bytes(text[:place] + bytes([text[place] ^ 1]) + text[place + 1 :])
+        with pytest.raises(CheckpointError, match=r"^[^\n]*copy the model again$"):
+            read_manifest(folder)
+
+
+def test_a_card_is_corrected_and_the_model_stays_the_same(folder: Path) -> None:
+    before = checkpoint_hash(folder)
+    edit(folder, lambda content: None)
+    assert read_manifest(folder).card == CARD
+    write_card(folder, {"name": "better"})
+    assert read_manifest(folder).card == {"name": "better"}
+    assert checkpoint_hash(folder) == before
+    edited = (folder / "model.json").read_text().replace("better", "bitter")
+    (folder / "model.json").write_text(edited)
+    with pytest.raises(CheckpointError, match=r"model\.json has changed since it was written"):
+        read_manifest(folder)
 
 
 def test_a_missing_file_is_named(folder: Path) -> None:

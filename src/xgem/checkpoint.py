@@ -1,12 +1,13 @@
 """A model on disk: a folder of safetensors files and one ``model.json`` that vouches for them.
 
-    model.json                    schema, config, card, and for every component its file, hash,
-                                  size and exact list of tensors
+    model.json                    schema, config, card, for every component its file, hash, size
+                                  and exact list of tensors, and a hash of all that
     frontal.denoiser.safetensors  the tensors of the component "frontal.denoiser"
     ...
 
 This file knows tensors and JSON, nothing of what they mean. Everything is strict: a component
-loads if its bytes have the recorded hash and its tensors are exactly those that the module wants.
+loads if its bytes have the recorded hash and its tensors are exactly those that the module wants,
+and ``model.json`` is read if it still says what was written.
 Pickles are refused, because opening one can run whatever code its author put in.
 """
 
@@ -33,6 +34,8 @@ SCHEMA = 1
 """Version of the folder's layout; raised when an older xgem could not read it."""
 
 _MANIFEST = "model.json"
+_DIGEST = "sha256"
+"""Of ``model.json``, in itself; the first models were written without it."""
 _PICKLE_SUFFIXES = {".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle"}
 _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 
@@ -156,10 +159,37 @@ def publish(
     manifest = Manifest(
         schema_version=SCHEMA, config=dict(config), card=dict(card), components=dict(components)
     )
-    text = json.dumps(manifest.model_dump(mode="json", by_alias=True), indent=1)
-    (fresh / _MANIFEST).write_text(text + "\n", encoding="utf-8")
+    (fresh / _MANIFEST).write_text(_sealed(manifest), encoding="utf-8")
     _swap(fresh, folder)
     return manifest
+
+
+def write_card(folder: Path, card: Mapping[str, Any]) -> Manifest:
+    """Give a model another card; its hash stays.
+
+    Raises:
+        CheckpointError: as `read_manifest`.
+        OutputError: the disk is full or the place cannot be written.
+    """
+    manifest = read_manifest(folder).model_copy(update={"card": dict(card)})
+    aside = folder / f".{_MANIFEST}.{os.getpid()}"
+    with writing_model(folder):
+        try:
+            aside.write_text(_sealed(manifest), encoding="utf-8")
+            aside.replace(folder / _MANIFEST)
+        finally:
+            aside.unlink(missing_ok=True)
+    return manifest
+
+
+def _sealed(manifest: Manifest) -> str:
+    """The text of ``model.json``, with the hash of what it says."""
+    said = manifest.model_dump(mode="json", by_alias=True)
+    return json.dumps({**said, _DIGEST: _digest(said)}, indent=1) + "\n"
+
+
+def _digest(said: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -167,7 +197,7 @@ def read_manifest(folder: Path) -> Manifest:
 
     Raises:
         CheckpointError: there is no such folder, it is a pickle, has no ``model.json``, was
-            written by a newer xgem, or its ``model.json`` is damaged.
+            written by a newer xgem, or its ``model.json`` is damaged or was edited.
     """
     refuse_pickle(folder)
     if not folder.exists():
@@ -192,8 +222,10 @@ def read_manifest(folder: Path) -> Manifest:
         raise CheckpointError(
             f"{folder} has schema {schema}, this xgem reads up to {SCHEMA}; install a newer xgem"
         )
+    if isinstance(content, dict) and _DIGEST in content:
+        _require_digest(path, content, content.pop(_DIGEST))
     try:
-        return Manifest.model_validate(content)
+        return Manifest.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "its root"
@@ -342,6 +374,11 @@ def require_replaceable(folder: Path) -> None:
         return
     if not folder.is_dir() or (any(folder.iterdir()) and not (folder / _MANIFEST).is_file()):
         raise OutputError(f"{folder} is in the way and holds no model; choose another folder")
+
+
+def _require_digest(path: Path, said: Mapping[str, Any], digest: Any) -> None:
+    if digest != _digest(said):
+        raise CheckpointError(f"{path} has changed since it was written; copy the model again")
 
 
 def _require_hash(path: Path, component: Component) -> None:

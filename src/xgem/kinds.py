@@ -6,7 +6,7 @@ been imported, JSON with that kind is read as it. Nothing else has to know of it
 
 import json
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from pydantic import ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationError
@@ -16,9 +16,14 @@ from pydantic_core import CoreSchema, core_schema
 class Kind:
     """Base of such configurations, which are frozen dataclasses."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
     kind: str
     """Unique among the subclasses of one base, and the default of the field."""
+
+    @property
+    def shapes(self) -> dict[str, Any]:
+        """What goes in and what comes out, for people."""
+        return {}
 
 
 class PromptEncoderKind(Kind):
@@ -63,12 +68,12 @@ def _descendants(base: type[Kind]) -> Iterator[type[Kind]]:
 def _read(base: type[Kind], value: Any) -> Kind:
     if isinstance(value, base):
         return value
-    kinds = kinds_of(base)
+    kinds: dict[str, Any] = dict(kinds_of(base))
     kind = value.get("kind") if isinstance(value, dict) else None
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise ValueError(f"kind {kind!r} is none of {', '.join(sorted(kinds))}")
     try:
-        found: Kind = TypeAdapter(kinds[kind]).validate_json(json.dumps(value), strict=True)
+        found: Kind = _adapter(kinds[kind]).validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
@@ -76,4 +81,11 @@ def _read(base: type[Kind], value: Any) -> Kind:
 
 
 def _write(value: Kind) -> Any:
-    return TypeAdapter(type(value)).dump_python(value, mode="json")
+    kind: Any = type(value)
+    return _adapter(kind).dump_python(value, mode="json")
+
+
+@cache
+def _adapter(kind: Any) -> Any:
+    """Made once a kind: it takes longer than what it reads."""
+    return TypeAdapter(kind)

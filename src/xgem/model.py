@@ -1,5 +1,6 @@
 """A model: the parts of each modality, built from one configuration."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +28,7 @@ from xgem.errors import CheckpointError, ConfigError
 from xgem.kinds import AutoencoderKind, ByKind, PromptEncoderKind
 from xgem.precision import Precision
 from xgem.prompts.whitening import Whitening
+from xgem.ranges import Count
 from xgem.study import Content, Modality
 from xgem.weights import without_weights
 
@@ -38,6 +40,10 @@ class PromptEncoder(Protocol):
     @property
     def empty(self) -> Content:
         """What stands for nothing given: a zero image, an empty report."""
+        ...
+
+    def doubt(self, content: Content) -> str | None:
+        """What of a content it does not read, in a sentence; None where it reads all."""
         ...
 
     def collate(self, contents: Sequence[Content]) -> Tensor: ...
@@ -143,7 +149,7 @@ class ModalityConfig:
     coupling: CouplingConfig | None = None
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """A whole model, as it stands in a checkpoint's JSON."""
@@ -151,7 +157,7 @@ class ModelConfig:
     modalities: tuple[ModalityConfig, ...]
     prompt_encoders: dict[str, PromptEncoderConfig]
     autoencoders: dict[str, AutoencoderConfig]
-    prompt_width: int = 768
+    prompt_width: Count = 768
     """Width of the shared space."""
     process: Process = field(default_factory=Process)
     coupling_mode: CouplingMode = CouplingMode.CROSS
@@ -161,6 +167,21 @@ class ModelConfig:
     precision: Precision = "fp32"
     """Of the weights as the networks compute with them; a file may hold them in less, and they are
     widened when they are loaded. Training is in fp32 whatever stands here."""
+
+    def __post_init__(self) -> None:
+        for parts in self.modalities:
+            for name, home in (
+                (parts.prompt_encoder, self.prompt_encoders),
+                (parts.autoencoder, self.autoencoders),
+            ):
+                if name not in home:
+                    raise ConfigError(
+                        f"{parts.modality.name} names {name!r}, which is none of {', '.join(home)}"
+                    )
+        for kind in ("letter", "name"):
+            found = [getattr(parts.modality, kind) for parts in self.modalities]
+            if len(set(found)) < len(found):
+                raise ConfigError(f"two modalities have the same {kind}: {', '.join(found)}")
 
     @property
     def components(self) -> list[str]:
@@ -183,17 +204,41 @@ class ModelConfig:
         """Read what ``to_json`` gave.
 
         Raises:
-            CheckpointError: a field is missing, unknown or of the wrong type.
+            CheckpointError: a field is missing, unknown, of the wrong type or outside its range.
         """
         try:
-            return _ADAPTER.validate_python(dict(value))
+            config = _ADAPTER.validate_json(json.dumps(value), strict=True)
+            config.require_whole()
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
-            raise CheckpointError(
-                f"model configuration: {place or 'root'}: {first['msg']}; "
-                f"it was written by another version of xgem, or edited"
-            ) from error
+            raise _edited(f"{place or 'root'}: {first['msg']}") from error
+        except ConfigError as error:
+            raise _edited(str(error)) from error
+        return config
+
+    def require_whole(self) -> None:
+        """Check that there is something to make, and that all parts take what is prepared for them.
+
+        Raises:
+            ConfigError: there is no modality, or a part takes radiographs of another size.
+        """
+        if not self.modalities:
+            raise ConfigError("a model needs at least one modality")
+        parts: dict[str, Any] = {**self.prompt_encoders, **self.autoencoders}
+        for name, part in parts.items():
+            size = getattr(part, "image_size", self.preprocessing.size)
+            if size != self.preprocessing.size:
+                raise ConfigError(
+                    f"{name} takes images of {size} pixels a side, which are prepared to "
+                    f"{self.preprocessing.size}; make these equal"
+                )
+
+
+def _edited(problem: str) -> CheckpointError:
+    return CheckpointError(
+        f"model configuration: {problem}; it was written by another version of xgem, or edited"
+    )
 
 
 _ADAPTER = TypeAdapter(ModelConfig)
@@ -286,6 +331,20 @@ def build_model(config: ModelConfig, *, weights: bool = True) -> Model:
         return Model(config)
 
 
+def described_model(description: Mapping[str, Any]) -> Model:
+    """Build the model that a checkpoint describes, without weights.
+
+    Raises:
+        CheckpointError: no model can be built so.
+    """
+    config = ModelConfig.from_json(description)
+    try:
+        return build_model(config, weights=False)
+    except Exception as error:  # whatever a network says of numbers that do not go together
+        problem = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise _edited(f"no network can be built so ({problem})") from error
+
+
 def build_component(config: ModelConfig, name: str, built: Mapping[str, Any] | None = None) -> Any:
     """Build one component of a model with fresh weights.
 
@@ -312,8 +371,8 @@ def build_component(config: ModelConfig, name: str, built: Mapping[str, Any] | N
             return parts.environment.build(parts.denoiser)
         if kind == "coupling" and parts.coupling is not None:
             if built is not None:
-                return parts.coupling.build(built[f"{modality}_denoiser"])
+                denoiser: Any = built[f"{modality}_denoiser"]
+                return parts.coupling.build(denoiser)
             with torch.device("meta"):
-                denoiser = parts.denoiser.build()
-            return parts.coupling.build(denoiser)
+                return parts.coupling.build(parts.denoiser.build())
     raise ConfigError(f"no component {name!r}; the model has {', '.join(config.components)}")

@@ -14,6 +14,8 @@ REPORT_TEXT = "FINDINGS: Large left pleural effusion."
         (("--report", REPORT_TEXT, "--to", "T"), "report is both input and output"),
         (("--report", ""), "is empty"),
         (("--report", "missing.txt"), "missing.txt"),
+        (("--report", "."), ". is a folder"),
+        (("--report", "studies/17"), "no report file studies/17"),
         (("--to", "Q"), "unknown modality 'Q'"),
         (("--to", "F+F"), "stands twice"),
         (("--frontal", "nowhere.png"), "nowhere.png does not exist"),

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -84,6 +85,18 @@ def test_provenance_says_what_was_done_and_nothing_of_the_input(
     assert "effusion" not in text
     assert str(tmp_path) not in text
     assert frontal_png.name not in text
+
+
+def test_a_report_that_is_too_long_is_warned_of_once(xgem, model_folder, tmp_path) -> None:
+    long = "FINDINGS: " + 20 * "No left effusion. "
+    ended = xgem("generate", "--report", long, "--to", "F", "--model", model_folder)
+    assert ended.code == 0
+    (line,) = ended.err.splitlines()
+    record = Provenance.read(tmp_path / "xgem-out/sample-000/provenance.json")
+    assert record.warnings == (line.removeprefix("xgem: warning: "),)
+    read, there = map(int, re.findall(r"\d+", line))
+    assert read == 22 < there
+    assert line.endswith("shorten it")
 
 
 def test_json_lists_the_files(xgem, model_folder, tmp_path) -> None:
@@ -229,7 +242,7 @@ def test_the_user_may_stop_it(xgem, model_folder, tmp_path, monkeypatch) -> None
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("xgem.cli.generation.contact_sheet", stop)
+    monkeypatch.setattr("xgem.cli.generation.write_sheet", stop)
     ended = xgem("generate", "--to", "T", "--model", model_folder)
     assert (ended.code, ended.out, ended.err) == (3, "", "xgem: stopped\n")
     assert names(tmp_path) == set()

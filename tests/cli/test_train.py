@@ -47,14 +47,24 @@ def test_one_of_several_processes_speaks(xgem, monkeypatch) -> None:
     assert xgem("train", "micro").out == ""
 
 
-def test_a_stopped_run_says_how_to_go_on(xgem, monkeypatch) -> None:
+def test_a_stopped_run_says_how_to_go_on(xgem, tmp_path, monkeypatch) -> None:
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runs, "train", stop)
     ended = xgem("train", "micro", "--out", "run")
+    assert (ended.code, ended.out, ended.err) == (3, "", "xgem: stopped; nothing was begun yet\n")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").touch()
+    ended = xgem("train", "micro", "--out", "run")
     assert (ended.code, ended.out) == (3, "")
     assert ended.err == "xgem: stopped; go on with: xgem train --resume run\n"
+
+
+def test_after_one_stage_it_says_how_to_train_the_others(xgem, monkeypatch) -> None:
+    monkeypatch.setattr(runs, "train", lambda recipe, out, **_: out)
+    ended = xgem("train", "micro", "--stage", "shared_space", "--out", "run")
+    assert "the same call without --stage trains the others" in ended.out
 
 
 def test_a_run_is_resumed_as_it_was_begun(xgem, tmp_path, monkeypatch) -> None:
@@ -77,6 +87,8 @@ def test_a_run_is_resumed_as_it_was_begun(xgem, tmp_path, monkeypatch) -> None:
         (("micro", "--resume", "run"), "leave all else out"),
         (("--resume", "nowhere"), "is no training run"),
         (("micro", "--stage", "polish"), "unknown stage 'polish'"),
+        (("micro", "--stage", "joint"), "joint needs shared_space"),
+        (("mimic_256", "--set", "vocabulary_size=800"), "name a store with --data STORE"),
         (("micro", "--data", "nowhere"), "nowhere"),
         (("micro", "--set", "held_ot=3"), "did you mean held_out?"),
         (("micro", "--set", "held_out=x"), "valid integer"),
@@ -90,6 +102,8 @@ def test_a_run_is_resumed_as_it_was_begun(xgem, tmp_path, monkeypatch) -> None:
         "both",
         "resume",
         "stage",
+        "stage too early",
+        "store needed",
         "store",
         "typo",
         "type",

@@ -71,10 +71,23 @@ def test_an_absurdly_long_text_is_refused():
         read_report("clear lungs " * MAX_CHARACTERS)
 
 
-@pytest.mark.parametrize("name", ["absent.txt", "some folder/absent.txt", "report.pdf"])
+@pytest.mark.parametrize(
+    "name",
+    ["absent.txt", "some folder/absent.txt", "report.pdf", "studies/17/report", "./a", "/a", "~/a"],
+)
 def test_a_file_that_is_absent_is_not_taken_for_text(name):
     with pytest.raises(InputError, match="no report file"):
         read_report(name)
+
+
+def test_a_folder_is_not_taken_for_text(tmp_path):
+    with pytest.raises(InputError, match="is a folder, expected one file"):
+        read_report(str(tmp_path))
+
+
+def test_a_sentence_with_a_stroke_is_text():
+    text = "Atelectasis and/or consolidation."
+    assert read_report(text) == text
 
 
 @pytest.mark.parametrize("data", [b"\x89PNG\r\n\xff\xfe", b"abc\0def", "lungs".encode("utf-16")])

@@ -5,11 +5,9 @@ import shutil
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from xgem.data.store import Store
 from xgem.data.store_schema import encode_png
-from xgem.errors import StoreError
 from xgem.study import FRONTAL, LATERAL, REPORT, Modality
 
 
@@ -61,15 +59,6 @@ def test_datasets_opens_it_by_itself(small_store, tmp_path, monkeypatch) -> None
     )
     assert (row["report"], row["labels"]["Edema"]) == ("Report 1.", 1)
     assert loaded["train"][0]["lateral"] is None
-
-
-def test_another_folder_and_a_newer_schema_are_refused(small_store, tmp_path) -> None:
-    with pytest.raises(StoreError, match="not a finished store"):
-        Store(tmp_path)
-    path = small_store.folder / "store.json"
-    path.write_text(json.dumps({**small_store.manifest, "schema": 99}))
-    with pytest.raises(StoreError, match="schema 99"):
-        Store(small_store.folder)
 
 
 def test_a_store_of_schema_1_is_still_read(tmp_path, study_of) -> None:

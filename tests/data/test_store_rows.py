@@ -41,3 +41,9 @@ def test_a_damaged_file_and_a_missing_row_are_said(files):
     paths[0].write_bytes(b"PAR1")
     with pytest.raises(StoreError, match=r"cannot read .*0\.parquet"):
         Rows(paths, counts)[0]
+    with pytest.raises(StoreError, match=r"cannot read .*0\.parquet"):
+        Rows(paths, counts).valid("n")
+    with pytest.raises(StoreError, match=r"cannot read .*0\.parquet"):
+        Rows(paths, counts).column("n")
+    with pytest.raises(StoreError, match=r"cannot read .*2\.parquet"):
+        Rows(paths[2:], counts[2:]).column("id")

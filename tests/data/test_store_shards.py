@@ -50,13 +50,15 @@ def test_the_bytes_are_the_same_each_time(tmp_path, prepared):
     assert one == two
 
 
-@pytest.mark.parametrize("lost", ["rows", "record", "bytes"])
+@pytest.mark.parametrize("lost", ["rows", "record", "bytes", "half"])
 def test_a_part_is_whole_only_with_everything(tmp_path, prepared, lost):
     file, record = tmp_path / "a.parquet", tmp_path / "a.json"
     write_part(prepared(2), file, record)
     if lost == "bytes":
         known = json.loads(record.read_text())
         record.write_text(json.dumps({**known, "bytes": known["bytes"] + 1}))
+    elif lost == "half":
+        record.write_bytes(record.read_bytes()[:40])
     else:
         (file if lost == "rows" else record).unlink()
     assert read_part(file, record) is None

@@ -19,7 +19,8 @@ from xgem.training.autoencoders import AutoencoderStageConfig
 from xgem.training.denoising import DenoisingConfig
 from xgem.training.joint import JointConfig
 from xgem.training.recipe import Recipe
-from xgem.training.run import read_run, train
+from xgem.training.run import train
+from xgem.training.run_record import read_run
 from xgem.training.shared_space import SharedSpaceConfig
 from xgem.training.stage import Optimization
 
@@ -86,7 +87,7 @@ def test_all_stages_train_it_beside_the_others(run: Path) -> None:
     error = [record["error"] for record in losses(run, "autoencoders-ecg_vae")]
     assert error[-1] < 0.4 * error[0]
     assert (run / "denoising-ecg" / "samples.png").exists()
-    assert read_run(run)["data"]["studies"] == 24
+    assert read_run(run).data.studies == 24
 
 
 def test_the_checkpoint_is_read_with_its_kinds(run: Path, ecg: ModuleType) -> None:

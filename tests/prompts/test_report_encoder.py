@@ -57,6 +57,14 @@ def test_a_report_that_is_too_long_is_cut(small_config: ModelConfig) -> None:
     assert encoder.collate(["nodule " * 200]).shape == (1, 24)
 
 
+def test_what_is_cut_is_counted(small_config: ModelConfig) -> None:
+    encoder = small_config.prompt_encoders["report_prompt"].build()
+    fits, longer = "." * 22, "." * 23
+    assert encoder.collate([fits]).shape == encoder.collate([longer]).shape == (1, 24)
+    assert encoder.doubt(fits) is None
+    assert "the first 22 of 23 tokens" in (encoder.doubt(longer) or "")
+
+
 def test_without_a_vocabulary_it_says_what_to_do() -> None:
     config = ReportEncoderConfig(
         hidden=16, feed_forward=32, layers=1, heads=2, width=8, vocabulary_size=50

@@ -37,6 +37,9 @@ class FakeEncoder(nn.Module):
         self.layer = nn.Linear(64, WIDTH)
         self.seen: list[Content] = []
 
+    def doubt(self, content: Content) -> str | None:
+        return None
+
     def collate(self, contents: Sequence[Content]) -> Tensor:
         self.seen += contents
         return torch.stack([numbers(content) for content in contents])

@@ -351,6 +351,13 @@ def test_files_are_read_as_the_model_was_trained(small_model: Model, tmp_path: P
     assert made.modalities == (LATERAL,)
 
 
+def test_a_report_that_is_too_long_is_warned_of(small_model: Model) -> None:
+    long = Study(id="case", contents={REPORT: "No left effusion. " * 20})
+    with pytest.warns(InputWarning, match="report: this model reads the first 22 of") as told:
+        XGeM(small_model).generate(long, to="F", samples=3, batch_size=1)
+    assert len(told) == 1
+
+
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"model\.json"):
         XGeM.from_pretrained(tmp_path)

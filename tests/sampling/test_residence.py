@@ -8,7 +8,7 @@ import torch
 from xgem.checkpoint import read_manifest, write_checkpoint
 from xgem.diffusion.process import Prediction
 from xgem.errors import CheckpointError
-from xgem.model import Model, build_model
+from xgem.model import Model, ModelConfig, build_model
 from xgem.precision import dtype_of
 from xgem.sampling.pipeline import XGeM
 from xgem.sampling.residence import Need, Residence, Source
@@ -220,6 +220,19 @@ def test_a_damaged_file_is_named_when_it_is_needed(folder: Path) -> None:
     xgem.generate(GIVEN, to="L")
     with pytest.raises(CheckpointError, match=r"frontal_denoiser\.safetensors has changed"):
         xgem.generate(GIVEN, to="F")
+
+
+def test_a_component_that_is_not_there_is_named_when_it_is_needed(folder: Path) -> None:
+    manifest = read_manifest(folder)
+    components = dict(manifest.components)
+    del components["frontal_denoiser"]
+    model = build_model(ModelConfig.from_json(manifest.config), weights=False)
+    source = Source(folder, manifest.model_copy(update={"components": components}))
+    residence = Residence(model, source)
+    denoiser = model.parts[FRONTAL].denoiser
+    with pytest.raises(CheckpointError, match="no component 'frontal_denoiser'"):  # noqa: SIM117
+        with residence.present(denoiser):
+            pass
 
 
 def test_loaded_weights_can_be_trained(folder: Path) -> None:

@@ -1,5 +1,6 @@
 import errno
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import pydicom
 import pytest
 from PIL import Image
 
+from xgem.data.marking import says_synthetic
 from xgem.errors import OutputError
 from xgem.sampling.provenance import Checkpoint, Provenance
-from xgem.sampling.sample_files import write_sample
+from xgem.sampling.sample_files import write_sample, write_sheet
 from xgem.study import FRONTAL, LATERAL, REPORT, Study
 
 PIXELS = np.arange(64, dtype=np.float32).reshape(8, 8) / 255
@@ -63,6 +65,37 @@ def test_the_views_of_a_sample_are_one_dicom_study_of_their_own(tmp_path: Path) 
     assert first.PatientID == second.PatientID != third.PatientID
     assert len({d.SeriesInstanceUID for d in (first, second, third)}) == 3
     assert "->F+L+T, seed 9, model tiny" in first.DerivationDescription
+
+
+def chunks(path: Path) -> dict[str, str]:
+    with Image.open(path) as png:
+        return dict(png.text)
+
+
+def test_pictures_say_where_they_come_from(tmp_path: Path) -> None:
+    write_sample(tmp_path / "sample", whole_study(), PROVENANCE)
+    said = {
+        "Software": f"xgem {PROVENANCE.xgem_version}",
+        "Checkpoint": "tiny, 0123456789ab",
+        "Task": "->F+L+T",
+        "Seed": "9",
+    }
+    found = chunks(tmp_path / "sample" / "lateral.png")
+    assert says_synthetic(found.pop("Synthetic"))
+    assert found == said
+    sheet, second = tmp_path / "sheet.png", PROVENANCE.model_copy(update={"seed": 10})
+    write_sheet(sheet, Study(id="none"), [whole_study()] * 2, [PROVENANCE, second])
+    assert says_synthetic(chunks(sheet)["Synthetic"])
+    assert chunks(sheet) == said | {"Seed": "9, 10", "Synthetic": chunks(sheet)["Synthetic"]}
+
+
+def test_a_sheet_beside_what_may_be_a_patient_is_synthetic_in_part(tmp_path: Path) -> None:
+    made = replace(whole_study(), contents={LATERAL: PIXELS})
+    for given in (whole_study(), replace(whole_study(), synthetic=False)):
+        write_sheet(tmp_path / "sheet.png", given, [made], [PROVENANCE])
+        mark = chunks(tmp_path / "sheet.png")["Synthetic"]
+        assert says_synthetic(mark) is given.synthetic
+        assert "made by xgem" in mark
 
 
 def test_a_folder_that_is_full_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,9 @@ def test_a_damaged_shard_is_named(
     shard.write_bytes(shard.read_bytes()[:-1] + b"?")
     with pytest.raises(StoreError, match=r"rows-00001\.safetensors is missing or damaged"):
         encode_studies(small_model, gappy_studies, folder, "data", "fp32")
+    (folder / "encodings.json").write_text('{"made_by": {')
+    with pytest.raises(StoreError, match=r"encodings\.json is damaged .* it is made again"):
+        encode_studies(small_model, gappy_studies, folder, "data", "fp32")
 
 
 def test_whole_shards_of_an_interrupted_run_are_kept(

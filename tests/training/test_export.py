@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,8 @@ def test_a_model_says_what_it_is_in_half_precision(
     assert said["trained_on"] == "simulated chests"
     assert "not for clinical use" in said["description"]
     assert (said["studies"], said["data_hash"]) == (4, store.hash)
+    assert said["license"] == "MIT"
+    assert said["data_license"].startswith("MIT, that of xgem and of its atlas")
     assert said["stages"] == {"shared_space": last}
     assert ModelConfig.from_json(manifest.config) == small_config
     dtypes = {t.dtype for part in manifest.components.values() for t in part.tensors.values()}
@@ -81,7 +84,18 @@ def test_what_a_model_was_begun_with_is_not_forgotten(
     found = card(recipe, tmp_path, store)
     assert found["trained_on"] == said
     assert ("demonstration" in found["description"]) == (said == "simulated chests")
+    assert (found["license"] == "MIT") == (said == "simulated chests")
     assert found["begun_with"] == begun["begun_with"]
+
+
+def test_a_model_of_patients_has_the_license_of_its_data_and_none_of_ours(
+    recipe: Recipe, store: Store, tmp_path: Path
+) -> None:
+    store.manifest["source"] = "openi"
+    store.manifest["facts"]["license"] = "CC BY-NC-ND 4.0"
+    found = card(replace(recipe, stages=()), tmp_path, store)
+    assert found["data_license"] == "CC BY-NC-ND 4.0"
+    assert found["license"].startswith("not decided")
 
 
 def test_of_a_store_with_splits_only_the_studies_for_training_count(

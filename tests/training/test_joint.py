@@ -117,6 +117,21 @@ def test_passes_add_up_to_the_batch_but_for_the_contrast(
         torch.testing.assert_close(added, whole[name], rtol=1e-5, atol=0)
 
 
+@torch.no_grad()
+def test_outputs_that_nothing_prompts_hear_empty_prompts_of_each_other(
+    small_model: Model, encoded: Encoded
+) -> None:
+    stage = Joint(CONFIG, small_model, encoded, encoded, 0)
+    batch = stage._batch(encoded, CHEST, 0, ALONE, torch.Generator().manual_seed(0))
+    (whole,) = (part for part in batch.together if part.outputs == CHEST)
+    for m in CHEST:
+        one, other = (encoded.empty[partner] for partner in CHEST if partner != m)
+        choices = torch.stack([one, other, (one + other) / 2])
+        distances = (whole.prompts[m] - choices).norm(dim=-1)  # rows choices
+        assert distances.amin(1).max() < 1e-5
+        assert not whole.heard[m].any()
+
+
 def test_where_nothing_is_held_together_it_says_so(small_model: Model, encoded: Encoded) -> None:
     alone = replace(encoded, present={**encoded.present, FRONTAL: ~encoded.present[REPORT],
                                       LATERAL: encoded.present[LATERAL] & False})  # fmt: skip

@@ -17,7 +17,8 @@ from xgem.training.divergence import replay
 from xgem.training.lora import Lora
 from xgem.training.processes import locked
 from xgem.training.recipe import Recipe
-from xgem.training.run import open_stage, read_run, resume, train
+from xgem.training.run import open_stage, resume, train
+from xgem.training.run_record import read_run
 
 
 def losses(run: Path) -> dict[str, list[float]]:
@@ -31,9 +32,9 @@ def test_the_checkpoint_generates(run: Path) -> None:
     xgem = XGeM.from_pretrained(run / "model")
     assert xgem.card["trained_on"] == "simulated chests"
     study = simulate(99, 32)
-    given = replace(study, contents={REPORT: study.contents[REPORT]})
-    (sample,) = xgem.generate(given, to="F+L", steps=2)
-    assert sample.modalities == (FRONTAL, LATERAL)
+    given = replace(study, contents={FRONTAL: study.contents[FRONTAL]})
+    (sample,) = xgem.generate(given, to="L+T", steps=2)
+    assert sample.modalities == (LATERAL, REPORT)
 
 
 def test_every_stage_leaves_metrics_a_curve_and_its_weights(run: Path) -> None:
@@ -69,11 +70,77 @@ def test_a_finished_run_is_not_trained_again(run: Path) -> None:
     assert losses(run) == before
 
 
-def test_a_stage_before_its_time_is_refused(recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="needs shared_space"):
+def test_what_cannot_be_trained_is_refused_before_anything_is_simulated(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xgem.training.run.write_store", None)
+    with pytest.raises(ConfigError, match="joint needs shared_space, which is not finished"):
         train(recipe, tmp_path / "run", stage="joint")
     with pytest.raises(ConfigError, match="unknown stage"):
-        train(recipe, tmp_path / "other", stage="everything")
+        train(recipe, tmp_path / "run", stage="everything")
+    with pytest.raises(ConfigError, match=r"recipe small .* name a store with --data STORE"):
+        train(replace(recipe, data=None), tmp_path / "run")
+    with pytest.raises(StoreError, match="of the 12 studies for training, 0 are left"):
+        train(replace(recipe, held_out=12), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_was_stopped_while_it_simulated_is_resumed(
+    recipe: Recipe, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "stopped"
+    with monkeypatch.context() as patched:
+        patched.setattr("xgem.training.run.write_store", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, out, stage="shared_space")
+    assert not read_run(out).prepared
+    resume(out)
+    assert read_run(out).data == read_run(run).data
+    assert losses(out) == {"shared_space": losses(run)["shared_space"]}
+
+
+def test_it_is_said_at_once_where_this_machine_is_slow(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("xgem.training.run._simulate", stop)
+    monkeypatch.setattr("xgem.training.precision.computes_in", lambda *_: False)
+    first = recipe.stages[0]
+    first = replace(first, optimization=replace(first.optimization, precision="bf16"))
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        train(replace(recipe, stages=(first, *recipe.stages[1:])), tmp_path, say=said.append)
+    assert len(said) == 1
+    assert "precision=fp32" in said[0]
+
+
+def test_settings_may_change_until_the_data_are_there(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("xgem.training.run.write_store", stop)
+    for seed in (0, 1):
+        with pytest.raises(KeyboardInterrupt):
+            train(replace(recipe, seed=seed), tmp_path / "run")
+    assert recipe_of(tmp_path / "run").seed == 1
+
+
+def test_a_run_is_resumed_with_the_stage_of_its_last_call(recipe: Recipe, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    for kept in ("shared_space", "autoencoders"):
+        train(recipe, out, stage=kept)
+        assert read_run(out).stage == kept
+    shutil.rmtree(out / "autoencoders-report_vae" / "done")
+    assert resume(out) == out
+    assert (out / "autoencoders-report_vae" / "done").exists()
+    assert not list(out.glob("denoising-*"))
 
 
 def test_another_recipe_in_the_same_folder_is_refused(recipe: Recipe, run: Path) -> None:
@@ -88,33 +155,11 @@ def test_a_store_of_another_size_is_refused(recipe: Recipe, run: Path, tmp_path:
         train(other, tmp_path / "run", data=run / "phantoms")
 
 
-def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no run\.json"):
-        read_run(tmp_path)
-
-
 def test_the_resolved_recipe_is_stored_and_gone_on_with(recipe: Recipe, run: Path) -> None:
-    stored = Recipe.from_json(read_run(run)["recipe"])
+    stored = Recipe.from_json(read_run(run).recipe)
     assert stored.stages == recipe.stages
     assert stored.model.prompt_encoders["report_prompt"].vocabulary_size == 300
-    assert read_run(run)["init"] == {}
-
-
-def test_a_run_of_the_first_format_is_gone_on_with(run: Path, tmp_path: Path) -> None:
-    """Its record lacks the settings that came later, which have their defaults."""
-    out = tmp_path / "old"
-    shutil.copytree(run, out)
-    shutil.rmtree(out / "joint")
-    shutil.rmtree(out / "model")
-    record = json.loads((out / "run.json").read_text())
-    del record["init"], record["recipe"]["encodings"], record["recipe"]["tensorboard"]
-    for stage in record["recipe"]["stages"]:
-        for name in ("schedule", "accumulate", "states", "sharded", "lora", "keep", "compile"):
-            del stage["optimization"][name]
-        stage.pop("hearing", None)
-    (out / "run.json").write_text(json.dumps(record))
-    assert resume(out) == out / "model"
-    assert losses(out) == losses(run)
+    assert read_run(run).init == {}
 
 
 def test_a_store_that_has_changed_is_refused(run: Path, tmp_path: Path) -> None:
@@ -198,7 +243,7 @@ def test_a_component_may_learn_by_adapters(recipe: Recipe, tmp_path: Path) -> No
 
 
 def recipe_of(run: Path) -> Recipe:
-    return Recipe.from_json(read_run(run)["recipe"])
+    return Recipe.from_json(read_run(run).recipe)
 
 
 def test_a_step_that_is_not_finite_can_be_taken_again(recipe: Recipe, tmp_path: Path) -> None:

@@ -85,5 +85,5 @@ def test_without_a_validation_split_the_last_rows_for_training_validate() -> Non
     ids=["all held out", "one", "no training split"],
 )
 def test_too_few_rows_are_refused(splits) -> None:
-    with pytest.raises(StoreError, match="give it a larger store"):
+    with pytest.raises(StoreError, match="give it more studies"):
         training_rows(splits, held_out=4)

@@ -1,7 +1,8 @@
 """What `xgem generate` does once its call is known to be right; importing this brings torch."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,7 @@ from xgem.progress import Progress
 from xgem.sampling.pipeline import XGeM
 from xgem.sampling.plan import resolve_task
 from xgem.sampling.provenance import Checkpoint, Provenance
-from xgem.sampling.sample_files import write_sample
-from xgem.sampling.sheet import contact_sheet
+from xgem.sampling.sample_files import write_sample, write_sheet
 from xgem.study import Modality, Study, Task
 
 Given = Mapping[Modality, Path | str]
@@ -47,14 +47,21 @@ def complete(
     xgem = XGeM.from_pretrained(model, device=device, offload=offload, fast=fast)
     study, doubts = _read(xgem, given)
     task = resolve_task(study.modalities, choices.to, xgem.model.modalities)
-    began = _provenance(xgem, given, task, choices, doubts)
+    began = _provenance(xgem, given, task, choices)
     if earlier is not None:
         earlier.require_same(began.checkpoint, began.inputs)
     for doubt in doubts:
         warn(doubt)
-    made = _make(xgem, study, task, began, choices.samples or 1, report)
+    with _noting(given) as more:
+        made = _make(xgem, study, task, began, choices.samples or 1, report)
+    for doubt in more:
+        warn(doubt)
+    doubts += more
     report("writing", 0, 0)
-    records = [began.model_copy(update={"seed": began.seed + k}) for k in range(len(made))]
+    records = [
+        began.model_copy(update={"seed": began.seed + k, "warnings": tuple(doubts)})
+        for k in range(len(made))
+    ]
     files = _write(out, study, made, records)
     return {
         "out": str(out),
@@ -69,14 +76,25 @@ def complete(
 
 
 def _read(xgem: XGeM, given: Given) -> tuple[Study, list[str]]:
-    """Read the inputs, and what is doubtful about them, told without their names."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    """Read the inputs, and say what is doubtful about them."""
+    with _noting(given) as doubts:
         study = xgem.read(**{modality.name: source for modality, source in given.items()})
-    doubts = [str(found.message) for found in caught if issubclass(found.category, InputWarning)]
-    for modality, source in given.items():
-        doubts = [doubt.replace(f"{source}: ", f"{modality.name}: ") for doubt in doubts]
     return study, doubts
+
+
+@contextmanager
+def _noting(given: Given) -> Iterator[list[str]]:
+    """Yield a list that holds in the end what was doubtful about inputs, without their names."""
+    doubts: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", InputWarning)
+        yield doubts
+    for found in caught:
+        if issubclass(found.category, InputWarning):
+            doubt = str(found.message)
+            for modality, source in given.items():
+                doubt = doubt.replace(f"{source}: ", f"{modality.name}: ")
+            doubts.append(doubt)
 
 
 def _provenance(
@@ -84,7 +102,6 @@ def _provenance(
     given: Given,
     task: Task,
     choices: Choices,
-    doubts: Sequence[str],
 ) -> Provenance:
     """Say what the first sample comes from; the others differ in their seed."""
     settings = xgem.settings(
@@ -113,7 +130,6 @@ def _provenance(
         preprocessing=xgem.model.preprocessing.describe(),
         inputs={m.letter: hashes[m.name] for m in task.inputs},
         time=datetime.now(UTC).replace(microsecond=0),
-        warnings=tuple(doubts),
     )
 
 
@@ -147,6 +163,5 @@ def _write(
         for place, (sample, record) in enumerate(zip(made, records, strict=True)):
             written = write_sample(folder / f"sample-{place:03d}", sample, record)
             files.append([str(path.relative_to(folder)) for path in written])
-        sheet = contact_sheet(study, made, [record.seed for record in records])
-        sheet.save(folder / "sheet.png")
+        write_sheet(folder / "sheet.png", study, made, records)
     return files

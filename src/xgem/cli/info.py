@@ -17,7 +17,7 @@ def info(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a model or store is: its card, sizes and hashes."""
+    """Say what a model or store is: its card with license, shapes, sizes and hashes."""
     facts = _facts(folder)
     print_result("\n".join(_lines(facts)), facts, as_json)
 
@@ -44,6 +44,7 @@ def _model_facts(folder: Path | None) -> dict[str, Any]:
         "kind": "model",
         "hash": checkpoint_hash(folder),
         "card": manifest.card,
+        "shapes": _shapes(manifest.config),
         "parameters": sum(sizes.values()),
         "bytes": sum(component.bytes for component in manifest.components.values()),
         "components": {
@@ -59,6 +60,18 @@ def _model_facts(folder: Path | None) -> dict[str, Any]:
     }
 
 
+def _shapes(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What goes into each part of a model and comes out; a judge has no such parts."""
+    if "modalities" not in config:
+        return {}
+    from xgem.model import ModelConfig
+
+    model = ModelConfig.from_json(config)
+    parts: dict[str, Any] = {**model.prompt_encoders, **model.autoencoders}
+    shapes = {name: part.shapes for name, part in parts.items()}
+    return {"radiographs": model.preprocessing.describe(), **shapes}
+
+
 def _store_facts(folder: Path) -> dict[str, Any]:
     from xgem.data.store import Store
 
@@ -68,6 +81,8 @@ def _store_facts(folder: Path) -> dict[str, Any]:
         "hash": store.hash,
         "studies": len(store),
         "source": store.manifest["source"],
+        "license": store.manifest.get("facts", {}).get("license", "unknown"),
+        "splits": {split: len(rows) for split, rows in store.splits.items()},
         "preprocessing": store.manifest["preprocessing"],
         "shards": len(store.manifest["shards"]),
     }
@@ -94,5 +109,9 @@ def _described(key: str, value: Any, indent: str) -> list[str]:
     if isinstance(value, Mapping):
         inner = [line for item in value.items() for line in _described(*item, indent + "  ")]
         return [f"{indent}{key}", *inner]
-    said = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
+    said = value
+    if isinstance(value, list) and all(isinstance(size, int) for size in value):
+        said = " x ".join(map(str, value))
+    elif isinstance(value, int) and not isinstance(value, bool):
+        said = f"{value:,}"
     return [f"{indent}{key}: {said}"]

@@ -20,7 +20,7 @@ def train(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Prepared store; without it, studies are simulated first."),
+        typer.Option(help="Prepared store; without it, studies are simulated first (micro, tiny)."),
     ] = None,
     stage: Annotated[
         str | None,
@@ -48,7 +48,7 @@ def train(
         Path | None, typer.Option(help="Folder of the run.", show_default="xgem-RECIPE")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Go on with the run in this folder, as it was begun.")
+        Path | None, typer.Option(help="Go on with the run in this folder, as it was last called.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -60,7 +60,7 @@ def train(
     """
     if resume is not None:
         if recipe or data or stage or out or init or set:
-            raise ConfigError("--resume goes on as the run was begun; leave all else out")
+            raise ConfigError("--resume goes on as the run was last called; leave all else out")
         run = resume
     elif recipe is not None:
         run = out or Path(f"xgem-{recipe}")
@@ -73,10 +73,15 @@ def train(
             progress("preparing", 0, 0)
             result = _train(recipe, run, data, stage, init or [], set or [], progress)
     except KeyboardInterrupt:
-        typer.echo(f"xgem: stopped; go on with: xgem train --resume {run}", err=True)
+        begun = (run / "run.json").is_file()
+        then = f"go on with: xgem train --resume {run}" if begun else "nothing was begun yet"
+        typer.echo(f"xgem: stopped; {then}", err=True)
         raise typer.Exit(STOPPED) from None
     if os.environ.get("RANK", "0") == "0":
-        print_result(f"Trained {result}", {"run": str(run), "out": str(result)}, as_json)
+        said = f"Trained {result}"
+        if result == run:  # some stages are left
+            said = f"Trained that stage in {run}; the same call without --stage trains the others"
+        print_result(said, {"run": str(run), "out": str(result)}, as_json)
 
 
 def _train(

@@ -4,17 +4,19 @@ import hashlib
 import io
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from xgem.data.decoded import DecodedImage
 from xgem.data.dicom_in import Policy, decode_dicom, is_dicom
 from xgem.data.image_in import decode_image, is_image
-from xgem.data.marking import PNG_KEY, png_mark
+from xgem.data.marking import png_chunks
 from xgem.data.polarity import looks_inverted
 from xgem.data.resampling import resize_on_square
 from xgem.data.whole_file import read_bytes, write_bytes
@@ -152,16 +154,18 @@ def to_uint8(pixels: Float[np.ndarray, "rows columns"]) -> UInt8[np.ndarray, "ro
     return values
 
 
-def write_png(path: str | os.PathLike[str], pixels: Float[np.ndarray, "rows columns"]) -> Path:
-    """Write 8-bit gray whose text chunk says that no patient was imaged.
+def write_png(
+    path: str | os.PathLike[str],
+    pixels: Float[np.ndarray, "rows columns"],
+    said: Mapping[str, str] = MappingProxyType({}),
+) -> Path:
+    """Write 8-bit gray whose text chunks say that no patient was imaged, and what else is ``said``.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    mark = PngImagePlugin.PngInfo()
-    mark.add_text(PNG_KEY, png_mark())
     buffer = io.BytesIO()
-    Image.fromarray(to_uint8(pixels)).save(buffer, "PNG", pnginfo=mark, optimize=True)
+    Image.fromarray(to_uint8(pixels)).save(buffer, "PNG", pnginfo=png_chunks(said), optimize=True)
     return write_bytes(path, buffer.getvalue())
 
 

@@ -40,17 +40,22 @@ _HEADING = re.compile(
     ),
     re.IGNORECASE | re.MULTILINE,
 )
-_FILE_NAME = re.compile(r"\S+\.(txt|text|md|rtf|pdf|docx?|json|xml|html?)|.*[/\\].*\.txt", re.I)
+_FILE_NAME = re.compile(
+    # A name that ends as files of text do, or a path; one with spaces must end in .txt.
+    r"\S+\.(txt|text|md|rtf|pdf|docx?|json|xml|html?)|.*[/\\].*\.txt|\S*[/\\]\S*",
+    re.I,
+)
 
 
 def read_report(text_or_path: str | os.PathLike[str]) -> str:
     """Read a report, given as its text or as the path of a UTF-8 file.
 
-    A string is a path where a file of that name exists. Sections keep their order, one a line,
+    A string is a path where something of that name exists. Sections keep their order, one a line,
     headings in capitals; other white space becomes single spaces.
 
     Raises:
-        InputError: the file is absent or no text, or the report is empty or absurdly long.
+        InputError: the file is absent, a folder or no text, or the report is empty or absurdly
+            long.
     """
     given = os.fspath(text_or_path)
     if isinstance(text_or_path, os.PathLike) or _exists(given):
@@ -129,7 +134,7 @@ def single_spaced(text: str) -> str:
 
 def _exists(given: str) -> bool:
     try:
-        return Path(given).is_file()
+        return given != "" and Path(given).exists()
     except (OSError, ValueError):  # a long text is no file name
         return False
 

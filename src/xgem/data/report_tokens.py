@@ -29,9 +29,19 @@ class ReportTokens:
     """
 
     def __init__(self, json: str) -> None:
-        """Take a vocabulary in the format of Hugging Face's ``tokenizer.json``."""
+        """Take a vocabulary in the format of Hugging Face's ``tokenizer.json``.
+
+        Raises:
+            ConfigError: it is not that, or has no marks.
+        """
         self.json = json
-        self._tokenizer = Tokenizer.from_str(json)
+        try:
+            self._tokenizer = Tokenizer.from_str(json)
+        except Exception as error:  # the library raises no kind of its own
+            raise ConfigError(
+                f"the vocabulary is no tokenizer.json ({error}); give one that xgem has learned, "
+                f"or that of BERT, CLIP or the release's GPT-2"
+            ) from error
         # A report that spells a mark is text like any other.
         self._tokenizer.encode_special_tokens = True
         self.pad, self.bos, self.eos = self._marks()
@@ -71,6 +81,10 @@ class ReportTokens:
 
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size()
+
+    def count(self, report: str) -> int:
+        """Tokens of a report, without its marks of begin and end."""
+        return len(self._tokenizer.encode(report, add_special_tokens=False))
 
     def encode(
         self, reports: Sequence[str], longest: int, keep_end: bool = True

@@ -11,7 +11,6 @@
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,14 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from xgem.data.store_manifest import read_manifest
 from xgem.data.store_rows import Rows
 from xgem.data.store_schema import Row, study_of_row
-from xgem.errors import StoreError
 from xgem.study import CHEST, Modality, Study
-
-SCHEMA = 2
-READABLE = (1, 2)
-MANIFEST = "store.json"
 
 
 class Store:
@@ -36,23 +31,12 @@ class Store:
     sent to workers.
 
     Raises:
-        StoreError: the folder is not a finished store, or is of a newer schema.
+        StoreError: the folder is not a finished store, is of a newer schema, or is damaged.
     """
 
     def __init__(self, folder: Path, modalities: Sequence[Modality] = CHEST) -> None:
-        path = folder / MANIFEST
-        if not path.is_file():
-            raise StoreError(
-                f"{folder} has no {MANIFEST}, so it is not a finished store; "
-                f"run the command that makes it again, it goes on where it stopped"
-            )
+        self.manifest = read_manifest(folder)
         self.folder = folder
-        self.manifest: dict[str, Any] = json.loads(path.read_text())
-        if self.manifest.get("schema") not in READABLE:
-            raise StoreError(
-                f"{folder} is a store of schema {self.manifest.get('schema')}, this xgem reads "
-                f"schema {SCHEMA}; make the store again"
-            )
         self._modalities = {modality.name: modality for modality in modalities}
         files = [folder / shard["file"] for shard in self.shards]
         self._rows = Rows(files, [shard["rows"] for shard in self.shards])

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from xgem.data.splits import require_disjoint
-from xgem.data.store import MANIFEST, SCHEMA, Store
+from xgem.data.store import Store
 from xgem.data.store_counts import count_split, ids_of, patients_of
+from xgem.data.store_manifest import MANIFEST, SCHEMA
 from xgem.data.store_schema import IMAGES, columns
 from xgem.data.store_shards import sha256_of
 from xgem.data.store_writer import CARD, NEAR_DUPLICATES, REJECTED
@@ -64,7 +65,7 @@ def _shard(store: Store, shard: dict[str, Any]) -> Iterator[str]:
         return
     if file.metadata.num_rows != shard["rows"]:
         yield f"{shard['file']} has {file.metadata.num_rows} rows, not {shard['rows']}"
-    size = store.manifest["preprocessing"]["size"]
+    size = store.manifest["preprocessing"].get("size")
     for batch in file.iter_batches(batch_size=32):
         for row in batch.to_pylist():
             if row["split"] != shard["split"]:

@@ -2,7 +2,8 @@
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,12 +60,8 @@ class Rows:
         if not 0 <= index < len(self):
             raise IndexError(f"row {index} of {len(self)}")
         shard = bisect_right(self._firsts, index) - 1
-        try:
+        with _reading(self._files[shard]):
             return self._row(shard, index - self._firsts[shard])
-        except (OSError, ValueError, IndexError) as error:
-            raise StoreError(
-                f"cannot read {self._files[shard]} ({error}); look with: xgem data check"
-            ) from error
 
     def _row(self, shard: int, within: int) -> Row:
         if shard not in self._open:
@@ -82,14 +79,23 @@ class Rows:
         return self._groups[key][within - firsts[group]]
 
     def column(self, name: str) -> list[Any]:
-        """Read one column of all rows."""
+        """Read one column of all rows.
+
+        Raises:
+            StoreError: a file is damaged or gone.
+        """
         return [value for file in self._files for value in _column(file, name).to_pylist()]
 
     def valid(self, name: str) -> np.ndarray:
-        """Tell which rows have a value in a column: bool (rows,); none where no file has it."""
+        """Tell which rows have a value in a column: bool (rows,); none where no file has it.
+
+        Raises:
+            StoreError: a file is damaged or gone.
+        """
         found = [np.zeros(0, bool)]
         for file, first, stop in zip(self._files, self._firsts, self._firsts[1:], strict=False):
-            schema = pq.read_schema(file)
+            with _reading(file):
+                schema = pq.read_schema(file)
             if name not in schema.names:
                 found.append(np.zeros(stop - first, bool))
                 continue
@@ -101,5 +107,13 @@ class Rows:
 
 
 def _column(file: Path, name: str, parts: Sequence[str] | None = None) -> Any:
-    with pq.ParquetFile(file, memory_map=True) as opened:
+    with _reading(file), pq.ParquetFile(file, memory_map=True) as opened:
         return opened.read(columns=list(parts or [name]))[name]
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, LookupError) as error:
+        raise StoreError(f"cannot read {file} ({error}); look with: xgem data check") from error

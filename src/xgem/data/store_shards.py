@@ -99,15 +99,18 @@ def write_part(prepared: Iterable[Prepared], file: Path, record: Path) -> PartRe
 
 
 def read_part(file: Path, record: Path) -> PartRecord | None:
-    """The record of a part that is whole; None where it has to be made."""
+    """The record of a part that is whole; None where it has to be made, or made again."""
     if not (file.is_file() and record.is_file()):
         return None
-    found: dict[str, Any] = json.loads(record.read_text())
-    if file.stat().st_size != found["bytes"]:
+    try:
+        found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        if file.stat().st_size != found["bytes"]:
+            return None
+        for name in ("rejects", "warnings"):
+            found[name] = tuple(Reject(**one) for one in found[name])
+        return PartRecord(**found)
+    except (ValueError, KeyError, TypeError):  # a damaged record
         return None
-    for name in ("rejects", "warnings"):
-        found[name] = tuple(Reject(**one) for one in found[name])
-    return PartRecord(**found)
 
 
 def sha256_of(file: Path) -> str:

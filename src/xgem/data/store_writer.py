@@ -20,9 +20,10 @@ from typing import Any
 from xgem.data.identity import without_quotations
 from xgem.data.near_duplicates import BITS, NEAR, Pair
 from xgem.data.sources.source import SourceFacts
-from xgem.data.store import MANIFEST, SCHEMA, Store
+from xgem.data.store import Store
 from xgem.data.store_card import write_card
 from xgem.data.store_counts import count_split, find_near_duplicates
+from xgem.data.store_manifest import MANIFEST, SCHEMA, read_manifest
 from xgem.data.store_schema import row_of_study
 from xgem.data.store_shards import PartRecord, Prepared, read_part, sha256_of, write_part
 from xgem.data.whole_file import write_bytes, write_json
@@ -124,9 +125,9 @@ def begin_store(folder: Path, work: Path, plan: Mapping[str, Any]) -> bool:
     begun, finished = work / "plan.json", folder / MANIFEST
     known = None
     if finished.is_file():
-        known = json.loads(finished.read_text()).get("plan", {})
+        known = read_manifest(folder).get("plan", {})
     elif begun.is_file():
-        known = json.loads(begun.read_text())
+        known = _plan_of(begun)
     elif folder.is_dir() and any(entry.name != WORK for entry in folder.iterdir()):
         raise StoreError(f"{folder} is not empty and holds no store; choose another --out")
     if known is not None and known != json.loads(json.dumps(plan)):
@@ -142,6 +143,15 @@ def begin_store(folder: Path, work: Path, plan: Mapping[str, Any]) -> bool:
         for left in place.glob(".*.part"):  # of a run that was killed
             left.unlink(missing_ok=True)
     return False
+
+
+def _plan_of(begun: Path) -> Any:
+    try:
+        return json.loads(begun.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StoreError(
+            f"{begun} is damaged ({error}); remove {begun.parent.parent} to begin it again"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from xgem.errors import ConfigError
+
 Features = Float[Tensor, "batch channels height width"]
 Result = Float[Tensor, "batch result_channels result_height result_width"]
 """Features whose channels or resolution may differ from those that went in."""
@@ -131,10 +133,16 @@ class Upsample(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention of features to a context, or to themselves."""
+    """Multi-head attention of features to a context, or to themselves.
+
+    Raises:
+        ConfigError: the heads do not divide the width.
+    """
 
     def __init__(self, width: int, context: int, heads: int) -> None:
         super().__init__()
+        if width % heads:
+            raise ConfigError(f"{heads} heads cannot share a width of {width}; use a divisor of it")
         self.heads = heads
         self.to_q = nn.Linear(width, width, bias=False)
         self.to_k = nn.Linear(context, width, bias=False)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from xgem.denoisers.blocks import Features, SpatialTransformer, zero
 from xgem.denoisers.unet import Couple, UNet
+from xgem.ranges import Count, Positive
 from xgem.study import Modality
 
 
@@ -34,9 +35,9 @@ class CouplingConfig:
     ``prompt``: no layers; an environment vector tells which prompt its output would give, and how
     sure that is, and is mixed into the context as one more prompt. Its width is that of the shared
     space and one more."""
-    width: int = 1280
+    width: Count = 1280
     """Of the environment vectors."""
-    prompt_length: float = 1.0
+    prompt_length: Positive = 1.0
     """``prompt`` only: length of a prompt vector; where prompts are whitened, the square root of
     the width of the shared space."""
     levels: tuple[bool, ...] | None = None

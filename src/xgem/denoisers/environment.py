@@ -8,17 +8,18 @@ from torch.nn import functional as F
 
 from xgem.denoisers.blocks import Embedding
 from xgem.denoisers.unet import Kit, UNetConfig
+from xgem.ranges import Count, Depth, Factor
 
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentConfig:
     """The defaults are the published environment encoders (52,352,800 parameters for images)."""
 
-    model_channels: int = 320
-    multipliers: tuple[int | float, ...] = (1, 2, 4)
+    model_channels: Count = 320
+    multipliers: tuple[Factor, ...] = (1, 2, 4)
     """Width of each level over ``model_channels``; the stem has half of ``model_channels``."""
-    blocks: tuple[int, ...] = (1, 1, 1)
-    width: int = 1280
+    blocks: tuple[Depth, ...] = (1, 1, 1)
+    width: Count = 1280
     """Of the environment vector."""
 
     def build(self, denoiser: UNetConfig) -> "Environment":

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from xgem.denoisers.blocks import Features, ResidualBlock, Result, Upsample
 from xgem.denoisers.unet import UNetConfig
+from xgem.ranges import Count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,8 +16,8 @@ class ImageUNetConfig(UNetConfig):
     """The defaults are the published frontal and lateral denoiser (859,520,964 parameters)."""
 
     kind: Literal["image_unet"] = "image_unet"
-    latent_channels: int = 4
-    patch: int = 1
+    latent_channels: Count = 4
+    patch: Count = 1
     """Pixel-unshuffle of the latent before the network: cheaper by its square."""
 
     def kit(self) -> "ImageKit":

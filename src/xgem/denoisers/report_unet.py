@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from xgem.denoisers.blocks import Features, FlatLinear, FlatResidualBlock
 from xgem.denoisers.unet import UNetConfig
+from xgem.ranges import Count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,8 +16,8 @@ class ReportUNetConfig(UNetConfig):
     """The defaults are the published report denoiser (1,708,848,448 parameters)."""
 
     kind: Literal["report_unet"] = "report_unet"
-    latent: int = 768
-    slots: int = 4
+    latent: Count = 768
+    slots: Count = 4
     """Places that a feature holds on every level; attention sees each as a token."""
 
     def kit(self) -> "ReportKit":

@@ -25,6 +25,7 @@ from xgem.denoisers.blocks import (
 )
 from xgem.errors import ConfigError
 from xgem.kinds import Kind
+from xgem.ranges import Count, Depth, Factor
 
 Couple = Callable[[str, Features], Features]
 """Lets other outputs in after the block of the given name; see ``coupling``."""
@@ -51,17 +52,17 @@ class Kit(Protocol):
 class UNetConfig(Kind, ABC):
     """What images and reports share; the defaults are Stable Diffusion's, as published."""
 
-    model_channels: int = 320
-    multipliers: tuple[int | float, ...] = (1, 2, 4, 4)
+    model_channels: Count = 320
+    multipliers: tuple[Factor, ...] = (1, 2, 4, 4)
     """Width of each level over ``model_channels``."""
-    blocks: tuple[int, ...] = (2, 2, 2, 2)
+    blocks: tuple[Depth, ...] = (2, 2, 2, 2)
     """Residual blocks of each level on the way down; one more on the way up."""
     attention: tuple[bool, ...] = (True, True, True, False)
     """Levels with transformers. The middle always has one."""
-    heads: int = 8
-    context: int = 768
+    heads: Count = 8
+    context: Count = 768
     """Width of the context's tokens."""
-    groups: int = 32
+    groups: Count = 32
     """Groups of each GroupNorm."""
     prompt_in_time: bool = False
     """Add a projection of the mean context to the time embedding, so that every block hears the

@@ -56,8 +56,10 @@ class ScheduleConfig:
     def __post_init__(self) -> None:
         if self.kind not in ("scaled_linear", "cosine"):
             raise ConfigError(f"unknown schedule {self.kind!r}; use 'scaled_linear' or 'cosine'")
-        if self.num_timesteps < 2:
-            raise ConfigError(f"a schedule needs at least 2 timesteps, got {self.num_timesteps}")
+        if not 2 <= self.num_timesteps <= 100_000:
+            raise ConfigError(
+                f"a schedule needs 2 to 100,000 timesteps, got {self.num_timesteps}; try 1000"
+            )
         if not 0 < self.beta_start < self.beta_end < 1:
             raise ConfigError(
                 f"need 0 < beta_start < beta_end < 1, got {self.beta_start} and {self.beta_end}"

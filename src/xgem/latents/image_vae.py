@@ -14,6 +14,7 @@ from xgem.data.batches import collate_images
 from xgem.kinds import AutoencoderKind
 from xgem.latents.normalization import LatentNormalization
 from xgem.latents.posterior import kl_divergence, sample_posterior
+from xgem.ranges import Count, Depth, Fraction, Positive
 from xgem.share import Share
 from xgem.study import Content
 
@@ -23,30 +24,40 @@ class ImageVaeConfig(AutoencoderKind):
     """The defaults are Stable Diffusion's kl-f8, as published."""
 
     kind: Literal["image_vae"] = "image_vae"
-    image_size: int = 256
-    channels: int = 3
+    image_size: Count = 256
+    channels: Count = 3
     """Gray is repeated to this many channels; the first is what comes out."""
-    unshuffle: int = 1
+    unshuffle: Count = 1
     """Pixel-unshuffle before the encoder; 4 makes it sixteen times cheaper (design notes)."""
-    block_channels: tuple[int, ...] = (128, 256, 512, 512)
+    block_channels: tuple[Count, ...] = (128, 256, 512, 512)
     """Width of each level; every level but the last halves the resolution."""
-    layers_per_block: int = 2
-    latent_channels: int = 4
+    layers_per_block: Depth = 2
+    latent_channels: Count = 4
     middle_attention: bool = True
     shortcut: bool = False
     """A learned linear map of each patch beside the network, into the latent and out of it, that
     starts as the lowest frequencies of the patch's cosine transform: sharp from the first step.
     For models of one level with pixel-unshuffle. After Chen et al. 2024 (DC-AE), whose shortcuts
     are fixed. Released: no."""
-    balance: float = 0.0
+    balance: Fraction = 0.0
     """Of latent channels behind a shortcut: 0 gives all the same variance, 1 lets each keep what it
     adds to the pixels, so that the denoiser's errors weigh as they are seen. Fine texture then
     cannot drown the layout."""
-    latent_std: float = 1 / 0.18215
+    latent_std: Positive = 1 / 0.18215
     """Of the latents before they are fitted."""
     kl_weight: float = 1e-6
     gradient_weight: float = 1.0
     """Of the L1 distance between image gradients: lines and edges."""
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one latent: (channels, height, width)."""
+        side = self.image_size // self.unshuffle // 2 ** (len(self.block_channels) - 1)
+        return self.latent_channels, side, side
+
+    @property
+    def shapes(self) -> dict[str, Any]:
+        return {"image": [self.image_size] * 2, "latent": list(self.latent_shape)}
 
     def build(self) -> "ImageVae":
         return ImageVae(self)
@@ -83,9 +94,7 @@ class ImageVae(nn.Module):
     @property
     def latent_shape(self) -> tuple[int, ...]:
         """Shape of one latent: (channels, height, width)."""
-        config = self.config
-        side = config.image_size // config.unshuffle // 2 ** (len(config.block_channels) - 1)
-        return config.latent_channels, side, side
+        return self.config.latent_shape
 
     collate = staticmethod(collate_images)
 

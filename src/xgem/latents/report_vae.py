@@ -16,6 +16,7 @@ from xgem.kinds import AutoencoderKind
 from xgem.latents.normalization import LatentNormalization
 from xgem.latents.posterior import kl_divergence, sample_posterior
 from xgem.latents.report_writing import Choose, MarkIds, close, drawn, most_likely, write_ids
+from xgem.ranges import Count, Depth, Fraction, Place, Positive
 from xgem.share import Share
 from xgem.study import Content
 
@@ -29,17 +30,17 @@ class ReportVaeConfig(AutoencoderKind):
     """``tokenizer.json`` of the encoder as text; empty until a run has learned or loaded it."""
     decoder_vocabulary: str = ""
     """The same for the decoder."""
-    encoder_vocabulary_size: int = 28996
-    decoder_vocabulary_size: int = 50260
-    positions: int = 512
+    encoder_vocabulary_size: Count = 28996
+    decoder_vocabulary_size: Count = 50260
+    positions: Count = 512
     """Longest report in tokens that the encoder sees."""
     keep_end: bool = True
     """Let a report that is cut to this length still close with its end token; released: no."""
-    decoder_positions: int = 1024
-    first_position: int = 0
+    decoder_positions: Count = 1024
+    first_position: Place = 0
     """Position of the first decoded token. Quirk of the release: it counts from 1, as if its memory
     slot had position 0. On for released weights only."""
-    longest: int = 100
+    longest: Count = 100
     """Most tokens that are written, BOS included."""
     writing: Literal["likely", "drawn"] = "likely"
     """How a token follows from its logits: the most likely one, or, as released, one drawn from the
@@ -47,35 +48,35 @@ class ReportVaeConfig(AutoencoderKind):
     top_p_cut: bool = False
     """Quirk of the release, for drawn reports: its nucleus sampling at p = 1 cuts tokens from the
     end of the vocabulary wherever the float32 sum exceeds 1. On for released weights only."""
-    width: int = 768
-    feed_forward: int = 3072
-    encoder_layers: int = 12
-    decoder_layers: int = 12
-    heads: int = 12
-    decoder_width: int | None = None
+    width: Count = 768
+    feed_forward: Count = 3072
+    encoder_layers: Depth = 12
+    decoder_layers: Depth = 12
+    heads: Count = 12
+    decoder_width: Count | None = None
     """As for the encoder where None, and so for the next two."""
-    decoder_feed_forward: int | None = None
-    decoder_heads: int | None = None
-    latent: int = 768
+    decoder_feed_forward: Count | None = None
+    decoder_heads: Count | None = None
+    latent: Count = 768
     pooling: Literal["first", "mean"] = "first"
     """Which of the encoder's outputs become the latent: the first token's, as released, or the
     mean of all, which a small encoder learns from scratch in a fraction of the steps."""
-    memory_tokens: int = 1
+    memory_tokens: Count = 1
     """Slots a layer that hold the latent; released: 1."""
-    init_std: float = 0.02
+    init_std: Positive = 0.02
     """Of the initial weights. BERT's and GPT-2's 0.02 is for widths near 768; narrow layers start
     faster near width ** -0.5."""
     logvar_offset: float = 0.0
     """Added to the predicted log variance of the posterior. Below zero, the latent is told from its
     noise while the encoder is still untrained, and the decoder does not learn to do without it."""
-    latent_std: float = 1 / 4.3108
+    latent_std: Positive = 1 / 4.3108
     """Of the latents before they are fitted."""
     kl_weight: float = 1.0
-    kl_start: float = 0.5
+    kl_start: Fraction = 0.5
     """Share of the stage that passes before the KL term begins to rise, linearly to its end."""
     free_bits: float = 3.0
     """Nats a dimension that cost nothing (Kingma et al. 2016)."""
-    word_dropout: float = 0.0
+    word_dropout: Fraction = 0.0
     """Share of the decoder's input tokens that are hidden, so that it must read the latent."""
     emphasized_words: tuple[str, ...] = ()
     """Words whose loss counts ``emphasis`` times: side, site, size."""
@@ -87,6 +88,15 @@ class ReportVaeConfig(AutoencoderKind):
                 f"reports of {self.longest} tokens from position {self.first_position} on need "
                 f"more than the decoder's {self.decoder_positions} positions; make longest smaller"
             )
+
+    @property
+    def shapes(self) -> dict[str, Any]:
+        return {
+            "tokens read": self.positions,
+            "tokens written": self.longest,
+            "vocabulary": self.decoder_vocabulary_size,
+            "latent": [self.latent],
+        }
 
     def build(self) -> "ReportVae":
         return ReportVae(self)

@@ -1,7 +1,7 @@
 """Radiograph -> one unit vector in the shared space."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from xgem.data.batches import collate_images
 from xgem.kinds import PromptEncoderKind
+from xgem.ranges import Count, Depth, Fraction
 from xgem.study import Content
 
 
@@ -26,19 +27,27 @@ class ImageEncoder(nn.Module):
         size = self.config.image_size
         return np.full((size, size), self.config.empty_gray, np.float32)
 
+    def doubt(self, content: Content) -> str | None:
+        """Nothing: a radiograph is seen as a whole."""
+        return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConvImageEncoderConfig(PromptEncoderKind):
     """A small residual network, for a few thousand studies and two cores."""
 
     kind: Literal["conv_image_encoder"] = "conv_image_encoder"
-    image_size: int = 128
-    channels: tuple[int, ...] = (32, 64, 128, 192)
+    image_size: Count = 128
+    channels: tuple[Count, ...] = (32, 64, 128, 192)
     """Width of each level; every level halves the resolution, the first by pixel-unshuffle."""
-    width: int = 128
+    width: Count = 128
     """Width of the shared space."""
-    empty_gray: float = 0.0
+    empty_gray: Fraction = 0.0
     """Gray of the picture that stands for no radiograph, in [0, 1]; released: 0, black."""
+
+    @property
+    def shapes(self) -> dict[str, Any]:
+        return {"image": [self.image_size] * 2, "vector": [self.width]}
 
     def build(self) -> "ConvImageEncoder":
         return ConvImageEncoder(self)
@@ -100,19 +109,23 @@ class ClipImageEncoderConfig(PromptEncoderKind):
     """CLIP's vision tower; the defaults are ViT-L/14, as published."""
 
     kind: Literal["clip_image_encoder"] = "clip_image_encoder"
-    image_size: int = 256
+    image_size: Count = 256
     """Size of the radiographs; the tower itself sees 224 x 224."""
-    hidden: int = 1024
-    feed_forward: int = 4096
-    layers: int = 24
-    heads: int = 16
-    patch: int = 14
-    width: int = 768
-    empty_gray: float = 0.0
+    hidden: Count = 1024
+    feed_forward: Count = 4096
+    layers: Depth = 24
+    heads: Count = 16
+    patch: Count = 14
+    width: Count = 768
+    empty_gray: Fraction = 0.0
     """Gray of the picture that stands for no radiograph, in [0, 1]; released: 0, black."""
     eight_bit: bool = False
     """Quirk of the release: pixels are multiplied by 255 and cut to 8 bits before they are resized,
     and what lies outside [0, 1] wraps around (1.02 becomes 0.016). On for released weights only."""
+
+    @property
+    def shapes(self) -> dict[str, Any]:
+        return {"image": [self.image_size] * 2, "vector": [self.width]}
 
     def build(self) -> "ClipImageEncoder":
         return ClipImageEncoder(self)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from xgem.data.report_tokens import ReportTokens
 from xgem.errors import ConfigError
 from xgem.kinds import PromptEncoderKind
+from xgem.ranges import Count, Depth
 from xgem.study import Content
 
 
@@ -23,20 +24,28 @@ class ReportEncoderConfig(PromptEncoderKind):
     kind: Literal["report_encoder"] = "report_encoder"
     vocabulary: str = ""
     """``tokenizer.json`` as text; empty until a run has learned it from its reports."""
-    vocabulary_size: int = 49408
-    positions: int = 77
+    vocabulary_size: Count = 49408
+    positions: Count = 77
     """Longest report in tokens, BOS and EOS included; what is longer is cut."""
-    hidden: int = 768
-    feed_forward: int = 3072
-    layers: int = 12
-    heads: int = 12
-    width: int = 768
+    hidden: Count = 768
+    feed_forward: Count = 3072
+    layers: Depth = 12
+    heads: Count = 12
+    width: Count = 768
     empty_text: str = ""
     """The text that stands for no report; released: the empty one."""
     pooled: Literal["end", "highest_token"] = "end"
     """Whose state is the report's: that of the first EOS, or that of the token with the highest id.
     In CLIP's vocabulary they are the same. With a learned one, where EOS has a low id, the second
     leaves reports unread from that token on; the first bundled model was trained so."""
+
+    @property
+    def shapes(self) -> dict[str, Any]:
+        return {
+            "tokens read": self.positions,
+            "vocabulary": self.vocabulary_size,
+            "vector": [self.width],
+        }
 
     def build(self) -> "ReportEncoder":
         return ReportEncoder(self)
@@ -80,6 +89,13 @@ class ReportEncoder(nn.Module):
     def empty(self) -> Content:
         """The content that stands for no report."""
         return self.config.empty_text
+
+    def doubt(self, content: Content) -> str | None:
+        """Say how much of a report is read, where not all of it is."""
+        read, there = self.config.positions - 2, self.tokens.count(str(content))
+        if there <= read:
+            return None
+        return f"this model reads the first {read} of {there} tokens and not the rest; shorten it"
 
     def collate(self, contents: Sequence[Content]) -> Int[Tensor, "batch tokens"]:
         """Encode reports, padded to the longest."""

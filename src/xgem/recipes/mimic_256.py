@@ -31,6 +31,7 @@ def mimic_256() -> Recipe:
     return Recipe(
         name="mimic_256",
         model=_model(),
+        data=None,
         held_out=2048,
         stages=(
             SharedSpaceConfig(optimization=_epochs(30, 128), whiten=False),

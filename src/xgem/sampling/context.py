@@ -64,7 +64,8 @@ class PromptReader:
             output: whose denoiser will hear them.
             vectors: of each prompt that is heard, for one or for all samples of the batch.
             weights: relative, of the same prompts. Where there are none, the output hears the
-                equal mean of the empty prompts of all *other* modalities, as in training.
+                equal mean of the empty prompts of all *other* modalities; training drops to the
+                mean of any subset of these.
             batch: how many samples there are.
         """
         if not weights:

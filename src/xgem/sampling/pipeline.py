@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from xgem.checkpoint import checkpoint_hash, read_manifest
+from xgem.data.radiograph import InputWarning
 from xgem.denoisers.coupling import CouplingMode
 from xgem.diffusion.defaults import Joint, SamplingDefaults, SolverName
 from xgem.errors import CheckpointError, ConfigError, InputError, TaskError
-from xgem.model import Model, ModelConfig, build_model
+from xgem.model import Model, described_model
 from xgem.precision import computes_in, dtype_of
 from xgem.progress import Progress
 from xgem.sampling.context import Context, PromptReader, Vectors
@@ -89,7 +90,7 @@ class XGeM:
                 "`xgem train tiny` (hours on two cores) and name its folder, xgem-tiny/model"
             )
         manifest = read_manifest(folder)
-        model = build_model(ModelConfig.from_json(manifest.config), weights=False)
+        model = described_model(manifest.config)
         model.eval().requires_grad_(False)
         precision, layout = model.config.precision, Layout.PACKED if fast else Layout.PLAIN
         if not computes_in(precision, device):
@@ -123,7 +124,6 @@ class XGeM:
             InputError: a file cannot be used as what it was given for.
         """
         # Decoders, which generating needs not.
-        from xgem.data.radiograph import InputWarning
         from xgem.data.study_files import read_study
 
         study = read_study(
@@ -200,7 +200,8 @@ class XGeM:
         """Generate what a study lacks.
 
         Sample k of seed S is sample 0 of seed S + k, in any batch size. The model is in evaluation
-        mode afterwards.
+        mode afterwards. Of a report that is longer than the model can read, an `InputWarning` says
+        how much is read.
 
         Args:
             study: the inputs, images of the model's size; None, or an empty one, generates without
@@ -251,6 +252,9 @@ class XGeM:
         }
         stages = plan_stages(task, by_modality, settings.joint)
         self._require_prepared(study)
+        for modality in task.inputs:
+            if doubt := self.model.parts[modality].prompt_encoder.doubt(study.contents[modality]):
+                warnings.warn(f"{modality.name}: {doubt}", InputWarning, stacklevel=3)
         calls = len(new_solver(self.model, settings).timesteps)
         self.model.eval()
 

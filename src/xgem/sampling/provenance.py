@@ -62,6 +62,16 @@ class Provenance(BaseModel):
     """When the generation began, in UTC."""
     warnings: tuple[str, ...] = ()
 
+    @property
+    def in_short(self) -> dict[str, str]:
+        """What a picture says of itself beside being synthetic, as text chunks of its PNG."""
+        return {
+            "Software": f"xgem {self.xgem_version}",
+            "Checkpoint": f"{self.checkpoint.name}, {self.checkpoint.hash}",
+            "Task": self.task,
+            "Seed": str(self.seed),
+        }
+
     def require_given(self, given: Iterable[Modality]) -> None:
         """Check that the same modalities are given as then.
 

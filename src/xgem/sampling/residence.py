@@ -114,6 +114,8 @@ class Residence:
             return self._offload
         if self._source is None or (self._device or _CPU).type != "cpu":
             return False
+        if name not in self._source.manifest.components:  # an error is on its way
+            return False
         if self._layout is not Layout.PLAIN:
             return self._layout is Layout.NARROW
         stored = self._source.manifest.components[name].tensors

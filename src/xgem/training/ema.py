@@ -1,6 +1,6 @@
 """Exponential moving average of weights: what is kept of a stage in the end."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -26,11 +26,6 @@ class Ema:
             strict=True,
         )
         torch._foreach_lerp_(list(averages), list(values), 1 - decay)
-
-    def load_state(self, average: Mapping[str, Tensor]) -> None:
-        """Continue from a stored average."""
-        for name, value in average.items():
-            self.average[name].copy_(value)
 
     @torch.no_grad()
     def copy_to(self, module: nn.Module) -> None:

@@ -170,7 +170,12 @@ def open_encodings(
     Raises:
         StoreError: they were made by something else, or are damaged.
     """
-    manifest = json.loads((folder / MANIFEST).read_text())
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{folder / MANIFEST} is damaged ({error}); remove {folder}, and it is made again"
+        ) from error
     for what, expected in made_by.items():
         if (found := manifest["made_by"].get(what)) != expected:
             raise StoreError(

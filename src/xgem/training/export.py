@@ -15,6 +15,10 @@ from xgem.training.studies import training_rows
 from xgem.training.weights import INIT, AllWeights, RunWeights
 from xgem.version import commit, version
 
+_LICENSE = "MIT"
+"""Of models that have learned from nothing but our phantoms, as of the package."""
+_UNDECIDED = "not decided; the terms of the data, and of weights it was begun with, bind it"
+
 
 def export(weights: RunWeights, recipe: Recipe, store: Store) -> Path:
     """Write ``RUN/model``, one component at a time, and return it.
@@ -51,6 +55,8 @@ def card(recipe: Recipe, run: Path, store: Store) -> dict[str, Any]:
         "trained_on": trained_on,
         "studies": len(training_rows(store.splits, recipe.held_out)[0]),
         "data_hash": store.hash,
+        "license": _LICENSE if simulated else _UNDECIDED,
+        "data_license": _data_license(store),
         "recipe": recipe.name,
         "seed": recipe.seed,
         **({"begun_with": begun["begun_with"]} if begun else {}),
@@ -58,6 +64,13 @@ def card(recipe: Recipe, run: Path, store: Store) -> dict[str, Any]:
         "xgem": version(),
         "commit": commit(),
     }
+
+
+def _data_license(store: Store) -> str:
+    if store.manifest["source"] == "phantoms":
+        return "MIT, that of xgem and of its atlas (xgem/phantoms/ATLAS_LICENSE.txt)"
+    license: str = store.manifest.get("facts", {}).get("license", "unknown")
+    return license
 
 
 def _last_metrics(folder: Path) -> dict[str, Any] | None:

@@ -197,8 +197,9 @@ class Joint:
         clean = {m: encoded.latents[m][own].float() for m in outputs}
         noise = {m: share.randn(*clean[m].shape[1:]) for m in outputs}
         prompts, heard = {}, {}
-        # Inputs prompt all outputs alike; with none left, each output hears what it hears
-        # when nothing is given: the empty prompts of all modalities but itself.
+        # Inputs prompt all outputs alike. Where every modality is an output, none is left: each
+        # then hears empty prompts of the others, of any subset of them as where stage 3 drops
+        # its prompts. Generation without inputs hears the mean of all, which is one of these.
         inputs = [m for m in self.model.parts if m not in outputs]
         for m in outputs:
             candidates = inputs or [other for other in self.model.parts if other != m]

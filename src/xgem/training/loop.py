@@ -15,7 +15,6 @@ from xgem.training.ahead import ahead
 from xgem.training.curves import draw_curves
 from xgem.training.divergence import keep_step
 from xgem.training.ema import Ema
-from xgem.training.first_format import read_first_format
 from xgem.training.learner import Learner, scored
 from xgem.training.metrics import Metrics, peak_gigabytes
 from xgem.training.precision import autocast
@@ -250,7 +249,6 @@ class Training:
         """Go on from the last state, and return the record that was saved with it."""
         found = latest_state(self.folder / "states")
         if found is None:
-            self._load_first_format()
             return None
         path, facts = found
         for name, count in facts["counts"].items():
@@ -265,25 +263,6 @@ class Training:
         self.best = None if facts["best"] is None else (facts["best"][0], facts["best"][1])
         record: dict[str, Any] = facts["record"]
         return record
-
-    def _load_first_format(self) -> None:
-        """Go on from a state of the first format, where there is one."""
-        found = read_first_format(self.folder, list(self.parameters))
-        if found is None:
-            return
-        for name, moments in found.moments.items():
-            parameter = self.parameters[name]
-            self.optimizer.state[parameter] = {
-                key: value.view_as(parameter) if key in MOMENTS else value
-                for key, value in moments.items()
-            }
-        for name, tensor in self.learner.state().items():
-            tensor.copy_(found.weights[name].view_as(tensor))
-        if self.ema is not None:
-            self.ema.load_state(
-                {name: found.average[name].view_as(p) for name, p in self.parameters.items()}
-            )
-        self.done, self.spent = found.step, found.seconds
 
     def end(self) -> None:
         """Leave the average in the components, plain and ready for use."""

@@ -38,7 +38,8 @@ class Recipe:
     name: str
     model: ModelConfig
     stages: tuple[Annotated[StageConfig, Field(discriminator="stage")], ...]
-    data: PhantomData = field(default_factory=PhantomData)
+    data: PhantomData | None = field(default_factory=PhantomData)
+    """What is simulated where no store is given; None: the recipe needs a store."""
     held_out: int = 512
     """Studies at the end of the store that are never trained on."""
     vocabulary_size: int = 0

@@ -1,7 +1,7 @@
 """A run: data, then stage after stage, each resumable, and one checkpoint folder at the end.
 
 RUN/
-  run.json                  recipe as it was resolved, data, what it was begun with, commit
+  run.json                  what the run is, see `xgem.training.run_record`
   phantoms/                 the simulated studies, where no store was given
   init/                     components that were begun with known weights
   shared_space/  autoencoders-image_vae/  denoising-frontal/  joint/  ...
@@ -10,8 +10,7 @@ RUN/
   model/                    the checkpoint
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
@@ -23,26 +22,27 @@ import torch
 from xgem.checkpoint import write_checkpoint
 from xgem.data.store import Store
 from xgem.data.store_writer import write_store
-from xgem.data.whole_file import write_json
 from xgem.errors import ConfigError, StoreError
 from xgem.known_weights.begin import begin
+from xgem.known_weights.slots import slots_of
 from xgem.model import Model
 from xgem.phantoms import simulate
+from xgem.precision import Precision
 from xgem.progress import Progress
 from xgem.training.export import export
 from xgem.training.learner import full
 from xgem.training.loop import train_stage
 from xgem.training.material import Material
+from xgem.training.precision import warning_of_emulation
 from xgem.training.processes import HERE, Place, barrier, join, locked
 from xgem.training.recipe import Recipe, StageConfig
+from xgem.training.run_record import RunData, RunRecord, known_run, read_run, require_same
 from xgem.training.stage import STAGES, Optimization, Stage
 from xgem.training.studies import Studies, training_rows
 from xgem.training.vocabularies import with_known, with_learned
 from xgem.training.weights import DONE, INIT, RunWeights
 from xgem.version import commit, version
 from xgem.weights import unique_state
-
-RUN_FILE = "run.json"
 
 
 def train(
@@ -63,53 +63,83 @@ def train(
     Args:
         recipe: What to train.
         out: Folder of the run.
-        data: A prepared store, or its folder; phantoms are simulated where None.
+        data: A prepared store, or its folder; where None, the recipe's phantoms are simulated.
         stage: Name of one stage; those before it must be finished in ``out``, or begun with.
         init: Known weights to begin with, by part; see `xgem.known_weights`.
         progress: Told what is being done, how much is done, and how much there is in all.
-        say: Told in lines what was taken of known weights.
+        say: Told in lines what was taken of known weights, and where this machine is slow.
 
     Raises:
-        ConfigError: the stage is unknown, or ``out`` holds a run of another recipe.
-        StoreError: the store was prepared for another size or policy.
+        ConfigError: the stage is unknown or before its time, the recipe needs a store, or ``out``
+            holds a run of another recipe.
+        StoreError: the store was prepared for another size or policy, or is too small.
         CheckpointError: known weights do not fit.
     """
     if stage is not None and stage not in STAGES:
         raise ConfigError(f"unknown stage {stage!r}; use one of {', '.join(STAGES)}")
     init = dict(init or {})
+    given = Store(data) if isinstance(data, Path) else data
+    if given is None:
+        _check_phantoms(recipe)
+    else:
+        _halves(given, recipe)
     recipe, known = with_known(recipe, init)
     with join() as place, locked(out) if place.first else nullcontext():
-        if place.first and data is None:
-            _phantoms(recipe, out, progress)
+        if place.first and (warning := warning_of_emulation(_precisions(recipe), place.device)):
+            say(warning)
+        begun_with = {slot.component for part in init for slot in slots_of(part, recipe.model)}
+        _require_before(stage, recipe, out, begun_with)
+        bound = known_run(out)
+        record = RunRecord(
+            recipe=recipe.to_json(),
+            data=RunData(store=None if given is None else str(given.folder.resolve())),
+            init=init,
+            stage=stage,
+            xgem=version(),
+            commit=commit(),
+        )
+        if place.first and bound is None:
+            record.write(out)  # so that it can be gone on with from now on
+        if place.first and given is None:
+            _simulate(recipe, out, progress)
         barrier()
-        store = data if isinstance(data, Store) else Store(data or out / "phantoms")
+        store = Store(out / "phantoms") if given is None else given
         halves = _halves(store, recipe)
         recipe = with_learned(recipe, known, halves[0])
         if place.first:
-            record = _record(recipe, store, store.folder if data is not None else None, init)
-            _require_same(record, out)
-            if init and not (out / INIT).exists():
+            record = record.with_data(recipe, store)
+            if bound is not None:
+                require_same(bound, record, out)
+                record = bound.model_copy(update={"stage": stage})
+            if init and (bound is None or not (out / INIT).exists()):
                 begin(recipe.model, init, out / INIT, recipe.seed, say)
-            if not (out / RUN_FILE).exists():
-                write_json(out / RUN_FILE, {**record, "xgem": version(), "commit": commit()})
+            record.write(out)
         barrier()
         told = progress if place.first else None
         return _train(recipe, out, store, halves, stage, place, told)
 
 
 def resume(out: Path, progress: Progress | None = None) -> Path:
-    """Go on with an interrupted run, as it was begun.
+    """Go on with an interrupted run as it was last called, with the same stage or with all.
 
     Raises:
         ConfigError: the folder holds no run.
     """
-    recipe, store, init = _begun(out)
+    record = read_run(out)
+    if not record.prepared:
+        recipe = Recipe.from_json(record.recipe)
+        data = None if record.data.store is None else Path(record.data.store)
+        return train(
+            recipe, out, data=data, stage=record.stage, init=record.init, progress=progress
+        )
+    recipe, store = _begun(out, record)
     with join() as place, locked(out) if place.first else nullcontext():
-        if place.first and init and not (out / INIT).exists():
-            begin(recipe.model, init, out / INIT, recipe.seed)
+        if place.first and record.init and not (out / INIT).exists():
+            begin(recipe.model, record.init, out / INIT, recipe.seed)
         barrier()
         told = progress if place.first else None
-        return _train(recipe, out, store, _halves(store, recipe), None, place, told)
+        halves = _halves(store, recipe)
+        return _train(recipe, out, store, halves, record.stage, place, told)
 
 
 def open_stage(out: Path, name: str) -> tuple[Stage[Any], Optimization]:
@@ -118,7 +148,7 @@ def open_stage(out: Path, name: str) -> tuple[Stage[Any], Optimization]:
     Raises:
         ConfigError: the folder holds no run, or the run has no such stage.
     """
-    recipe, store, _ = _begun(out)
+    recipe, store = _begun(out, read_run(out))
     weights = RunWeights(out, recipe.model, recipe.stages, recipe.seed)
     material = _material(recipe, store, _halves(store, recipe), weights, HERE, None)
     for config in recipe.stages:
@@ -129,17 +159,16 @@ def open_stage(out: Path, name: str) -> tuple[Stage[Any], Optimization]:
     raise ConfigError(f"the run in {out} has no stage {name!r}; it has {there}")
 
 
-def _begun(out: Path) -> tuple[Recipe, Store, dict[str, str]]:
-    """Read what a run was begun with: recipe, data, known weights."""
-    record = read_run(out)
-    data = record["data"]["store"]
-    store = Store(Path(data) if data else out / "phantoms")
-    if store.hash != record["data"]["hash"]:
+def _begun(out: Path, record: RunRecord) -> tuple[Recipe, Store]:
+    """Read what a prepared run trains, and on what."""
+    data = record.data
+    store = Store(Path(data.store) if data.store else out / "phantoms")
+    if store.hash != data.hash:
         raise StoreError(
             f"{store.folder} has changed since the run in {out} was begun (hash {store.hash}, then "
-            f"{record['data']['hash']}); begin another run"
+            f"{data.hash}); begin another run"
         )
-    return Recipe.from_json(record["recipe"]), store, record.get("init", {})
+    return Recipe.from_json(record.recipe), store
 
 
 def _train(
@@ -152,6 +181,7 @@ def _train(
     progress: Progress | None,
 ) -> Path:
     """Train what is left of a recipe that is settled and recorded."""
+    _require_before(stage, recipe, out)
     weights = RunWeights(out, recipe.model, recipe.stages, recipe.seed)
     material = _material(recipe, store, halves, weights, place, progress)
     finished = True
@@ -162,17 +192,32 @@ def _train(
             _train_one(config, recipe, weights, material, place, progress)
         elif any(weights.source(name) is None for name in config.stores(recipe.model)):
             finished = False
-            if STAGES.index(config.stage) < STAGES.index(stage):
-                raise ConfigError(
-                    f"stage {stage} needs {config.name}, which is not finished in {out}; train it "
-                    f"first, give its weights with --init, or leave --stage out"
-                )
     if not finished:
         return out
     if place.first:
         export(weights, recipe, store)
     barrier()
     return out / "model"
+
+
+def _require_before(
+    stage: str | None, recipe: Recipe, out: Path, begun_with: Collection[str] = ()
+) -> None:
+    """Check that the stages before one are finished, or that their components are begun with.
+
+    Raises:
+        ConfigError: one is not.
+    """
+    weights = RunWeights(out, recipe.model, recipe.stages, recipe.seed)
+    for config in recipe.stages:
+        if stage is None or STAGES.index(config.stage) >= STAGES.index(stage):
+            return
+        needed = [name for name in config.stores(recipe.model) if name not in begun_with]
+        if not (out / config.name / DONE).exists() and None in map(weights.source, needed):
+            raise ConfigError(
+                f"stage {stage} needs {config.name}, which is not finished in {out}; train it "
+                f"first, give its weights with --init, or leave --stage out"
+            )
 
 
 def _material(
@@ -235,6 +280,10 @@ def _train_one(
     barrier()
 
 
+def _precisions(recipe: Recipe) -> set[Precision]:
+    return {stage.optimization.precision for stage in recipe.stages}
+
+
 def _halves(store: Store, recipe: Recipe) -> tuple[Studies, Studies]:
     """Split a store into what is trained on and what is held out."""
     _check_preprocessing(store, recipe)
@@ -242,24 +291,22 @@ def _halves(store: Store, recipe: Recipe) -> tuple[Studies, Studies]:
     return Studies(store, train_rows), Studies(store, held_out_rows)
 
 
-def read_run(out: Path) -> dict[str, Any]:
-    """Read what a run is.
-
-    Raises:
-        ConfigError: the folder holds no run.
-    """
-    path = out / RUN_FILE
-    if not path.is_file():
-        raise ConfigError(f"{out} has no {RUN_FILE}, so it is no training run; give a run's folder")
-    record: dict[str, Any] = json.loads(path.read_text())
-    return record
+def _check_phantoms(recipe: Recipe) -> None:
+    """Refuse what would be known to be wrong only when all phantoms are there."""
+    if recipe.data is None:
+        raise ConfigError(
+            f"recipe {recipe.name} trains on prepared studies; name a store with --data STORE, as "
+            f"xgem data prepare makes it"
+        )
+    training_rows({"train": range(recipe.data.studies)}, recipe.held_out)
 
 
-def _phantoms(recipe: Recipe, out: Path, progress: Progress | None) -> Store:
-    """Simulate the training studies beside the run, or open them."""
+def _simulate(recipe: Recipe, out: Path, progress: Progress | None) -> None:
+    """Simulate the training studies beside the run, where they are not there yet."""
+    assert recipe.data is not None
     size = recipe.model.preprocessing.size
     first = recipe.data.seed
-    return write_store(
+    write_store(
         out / "phantoms",
         partial(simulate, size=size),
         range(first, first + recipe.data.studies),
@@ -277,37 +324,3 @@ def _check_preprocessing(store: Store, recipe: Recipe) -> None:
             f"{store.folder} was prepared as {found}, recipe {recipe.name} needs {expected}; "
             f"prepare it again or choose another recipe"
         )
-
-
-def _record(
-    recipe: Recipe, store: Store, data: Path | None, init: Mapping[str, str]
-) -> dict[str, Any]:
-    """Say what a run is."""
-    return {
-        "recipe": recipe.to_json(),
-        "data": {
-            "store": str(data.resolve()) if data else None,
-            "source": store.manifest["source"],
-            "hash": store.hash,
-            "studies": len(store),
-        },
-        "init": dict(init),
-    }
-
-
-def _require_same(record: Mapping[str, Any], out: Path) -> None:
-    """Refuse to go on with something else than what a folder was begun with."""
-    if not (out / RUN_FILE).exists():
-        return
-    known = read_run(out)
-    same = {
-        "recipe": Recipe.from_json(known["recipe"]) == Recipe.from_json(record["recipe"]),
-        "data": known["data"] == record["data"],
-        "init": known.get("init", {}) == record["init"],
-    }
-    for part, agrees in same.items():
-        if not agrees:
-            raise ConfigError(
-                f"{out} holds a run with another {part}; choose another --out, or go on with "
-                f"the settings in {out / RUN_FILE}"
-            )

@@ -30,8 +30,8 @@ def training_rows(splits: Mapping[str, range], held_out: int) -> tuple[range, ra
         train, validation = rows[:kept], rows[kept:]
     if len(train) < 2 or not validation:
         raise StoreError(
-            f"of the {len(rows)} studies for training in the store, {len(train)} are left to "
-            f"train on and {len(validation)} validate; give it a larger store"
+            f"of the {len(rows)} studies for training, {len(train)} are left to train on and "
+            f"{len(validation)} validate; give it more studies, or hold fewer out"
         )
     return train, validation
 

@@ -1,0 +1,68 @@
+import json
+
+import pytest
+
+from xgem.data.store import Store
+from xgem.data.store_manifest import read_manifest
+from xgem.errors import StoreError
+
+
+def mutated(value):
+    """All JSON documents in which one entry of ``value`` is gone, or is of a wrong type."""
+    places = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in list(places):
+        container = type(value)
+        for wrong in (None, -1, "x", [None], {"x": None}):
+            if type(wrong) is not type(inner) or wrong == -1:
+                changed = container(value)
+                changed[key] = wrong
+                yield changed
+        if isinstance(value, dict):
+            yield {name: entry for name, entry in value.items() if name != key}
+        if isinstance(inner, dict | list):
+            for damaged in mutated(inner):
+                changed = container(value)
+                changed[key] = damaged
+                yield changed
+
+
+def use(store: Store) -> None:
+    """Ask for all that a manifest tells."""
+    assert len(store) == sum(len(rows) for rows in store.splits.values())
+    assert store.summary()["hash"] == store.hash
+
+
+def test_whatever_is_damaged_a_store_opens_or_is_refused_in_one_line(small_store) -> None:
+    path = small_store.folder / "store.json"
+    messages = []
+    for manifest in mutated(small_store.manifest):
+        path.write_text(json.dumps(manifest))
+        try:
+            use(Store(small_store.folder))
+        except StoreError as error:
+            messages.append(str(error))
+    assert len(messages) > 300
+    assert not [message for message in messages if "\n" in message]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '"schema"', "\xff"])
+def test_a_manifest_that_is_no_json_object_is_refused(small_store, text) -> None:
+    (small_store.folder / "store.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(StoreError, match="copy or make the store again"):
+        read_manifest(small_store.folder)
+
+
+def test_a_shard_outside_of_the_store_is_refused(small_store) -> None:
+    small_store.manifest["shards"][1]["file"] = "../../data/train-00001.parquet"
+    (small_store.folder / "store.json").write_text(json.dumps(small_store.manifest))
+    with pytest.raises(StoreError, match=r"shards\.1\.file"):
+        read_manifest(small_store.folder)
+
+
+def test_another_folder_and_a_newer_schema_are_refused(small_store, tmp_path) -> None:
+    with pytest.raises(StoreError, match="not a finished store"):
+        read_manifest(tmp_path)
+    path = small_store.folder / "store.json"
+    path.write_text(json.dumps({**small_store.manifest, "schema": 99}))
+    with pytest.raises(StoreError, match="schema 99"):
+        read_manifest(small_store.folder)
