@@ -36,8 +36,9 @@ golden: $(VENV)/.dev ## write the losses of record anew, after a change that mea
 bench: $(VENV)/.dev ## time the main job; one JSON line
 	$(BIN)/python benchmarks/generate_speed.py
 
-results: $(VENV)/.dev ## regenerate every published table and picture (half an hour, most of it once for the judge)
-	$(BIN)/python runs/first_figures.py
+results: $(VENV)/.dev ## regenerate every published table and picture (hours on two cores; goes on where it stopped)
+	$(BIN)/python runs/bundled_figures.py --seeds 1
+	$(BIN)/python runs/bundled_figures.py --seeds 2
 	$(BIN)/python runs/contact_sheets.py
 	$(BIN)/python benchmarks/memory_table.py
 

@@ -5,11 +5,12 @@
 
 Frontal and lateral views are made from the reports of held-out phantoms (seeds from 1,000,000 up,
 seen by no model), the same seeds in every cell: 4 to 100 steps of DDIM, DPM-Solver++ and UniPC,
-with guidance in every step and in those alone whose share of signal lies in --interval. Judges that
-learned from other phantoms say how well the findings can be seen (AUROC) and how far the generated
-views lie from the true ones (Fréchet distance of the judges' features). The cost of a cell is what
-it asks of the network: two passes where a step is guided, one elsewhere. Recommends the cheapest
-cell whose AUROC is within 2 % of the best, and whose distance is within 2 % of the best of those.
+with guidance in every step and in those alone whose share of signal lies in --interval. A judge
+that learned from other phantoms says how well the findings can be seen (AUROC) and how far the
+generated views lie from the true ones (Fréchet distance of the judge's features). The cost of a
+cell is what it asks of the network: two passes where a step is guided, one elsewhere. Recommends
+the cheapest cell whose AUROC is within 2 % of the best, and whose distance is within 2 % of the
+best of those.
 
 Each cell is kept in --out as soon as it is done, and the same call goes on where it stopped. Writes
 fewer_steps.json, fewer_steps.md and fewer_steps.png.
@@ -17,14 +18,14 @@ fewer_steps.json, fewer_steps.md and fewer_steps.png.
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import numpy as np
 import typer
-from first_figures import HELD_OUT, held_out, ready_judge
+from completed import HELD_OUT, VIEWS, ready_judge, simulated
 
 from xgem.cli.choices import parse_interval
 from xgem.cli.progress import progress_bars
@@ -32,14 +33,14 @@ from xgem.data.whole_file import write_json
 from xgem.diffusion.defaults import SolverName
 from xgem.diffusion.process import alpha_bar
 from xgem.evaluation.completions import complete
-from xgem.evaluation.findings import ANY_SIDE, auroc, mean, presence
+from xgem.evaluation.findings import SCORED, auroc, mean, presence
 from xgem.evaluation.frechet import frechet_distance
 from xgem.evaluation.judge import Judge
 from xgem.evaluation.tables import plain, table
 from xgem.progress import Progress
 from xgem.sampling.pipeline import XGeM
 from xgem.sampling.sampler import new_solver
-from xgem.study import FRONTAL, LATERAL, REPORT, Content, Modality, Study
+from xgem.study import FRONTAL, REPORT, Content, Modality, Study
 from xgem.version import commit, version
 
 STEPS = (4, 6, 8, 12, 16, 25, 50, 100)
@@ -47,9 +48,7 @@ SOLVERS: tuple[SolverName, ...] = get_args(SolverName)
 EVERYWHERE = (0.0, 1.0)
 WITHIN = 0.02
 """How much worse than the best is as good."""
-VIEWS = (FRONTAL, LATERAL)
 Row = dict[str, Any]
-Judges = Mapping[Modality, Judge]
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,11 @@ def main(
         str, typer.Option(metavar="LOW:HIGH", help="Shares of signal between which to guide.")
     ] = "0.033:0.927",
     judge: Annotated[
-        Path, typer.Option(help="Folder of the judges; they are trained there if it is absent.")
-    ] = Path("build/judge"),
+        Path | None, typer.Option(help="Folder of the judge.", show_default="the bundled one")
+    ] = None,
     phantoms: Annotated[
-        Path | None, typer.Option(help="Store of phantoms for the judges; simulated if absent.")
+        Path | None,
+        typer.Option(help="Store for a judge that must be trained; else it is simulated."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Where cells are kept.")] = Path("build/fewer-steps"),
     docs: Annotated[Path, typer.Option(help="Where results go.")] = Path("docs/results"),
@@ -100,9 +100,11 @@ def main(
     cells = [Cell(s, n, i) for i in (EVERYWHERE, limited) for s in SOLVERS for n in STEPS]
     with progress_bars() as report:
         xgem = XGeM.from_pretrained(model)
-        judges = ready_judges(judge, xgem, phantoms, report)
-        studies = held_out(count, xgem.model.preprocessing.size, report)
-        scorer = Scorer(xgem, judges, studies, out / kept_under(xgem, judges, count))
+        size = xgem.model.preprocessing.size
+        ready = ready_judge(judge, size, phantoms, report)
+        studies = simulated(range(HELD_OUT, HELD_OUT + count), size, report)
+        kept = "-".join([str(xgem.checkpoint)[:6], str(ready.checkpoint)[:6], str(count)])
+        scorer = Scorer(xgem, ready, studies, out / kept)
         rows = []
         for cell in cells:
             report("scoring ways to sample", len(rows), len(cells))
@@ -111,7 +113,7 @@ def main(
         "xgem": version(),
         "commit": commit(),
         "model": {"name": xgem.card.get("name"), "checkpoint": xgem.checkpoint},
-        "judges": {view.name: found.checkpoint for view, found in judges.items()},
+        "judge": {"checkpoint": ready.checkpoint},
         "phantoms": {"first_seed": HELD_OUT, "count": count},
         "seeds": {"first": 0, "count": count},
         "guidance": xgem.settings().guidance,
@@ -128,43 +130,18 @@ def main(
     typer.echo((docs / "fewer_steps.md").read_text())
 
 
-def ready_judges(folder: Path, xgem: XGeM, phantoms: Path | None, report: Progress) -> Judges:
-    """A judge of each view, trained first where it is not there yet."""
-    return {view: ready_judge(folder, view, xgem, phantoms, report) for view in VIEWS}
-
-
-def judged(judges: Judges, view: Modality, images: Sequence[Content]) -> tuple[Any, Any]:
-    """What the judge of a view says of radiographs: logits of the findings, and its features."""
-    judge, seen = judges[view], []
-    hook = judge.network.head.register_forward_pre_hook(
-        lambda module, given: seen.append(given[0].numpy())
-    )
-    try:
-        logits = judge.logits(images)
-    finally:
-        hook.remove()
-    return logits[:, : len(ANY_SIDE)], np.concatenate(seen)
-
-
-def kept_under(xgem: XGeM, judges: Judges, count: int) -> str:
-    """Name of the folder of cells that belong together."""
-    hashes = [xgem.checkpoint, *(judge.checkpoint for judge in judges.values())]
-    return "-".join([*(str(one)[:6] for one in hashes), str(count)])
-
-
 class Scorer:
     """Generates views from the reports of held-out studies, and scores them."""
 
-    def __init__(self, xgem: XGeM, judges: Judges, studies: Sequence[Study], kept: Path) -> None:
-        self.xgem, self.judges, self.kept = xgem, judges, kept
-        self.truth = presence([study.findings or () for study in studies], ANY_SIDE)
+    def __init__(self, xgem: XGeM, judge: Judge, studies: Sequence[Study], kept: Path) -> None:
+        self.xgem, self.judge, self.kept = xgem, judge, kept
+        self.truth = [study.findings or () for study in studies]
         self.reports = [
             Study(id=study.id, contents={REPORT: study.contents[REPORT]}, synthetic=True)
             for study in studies
         ]
         self.true = {
-            view: judged(judges, view, [study.contents[view] for study in studies])
-            for view in VIEWS
+            view: self.judged(view, [study.contents[view] for study in studies]) for view in VIEWS
         }
         kept.mkdir(parents=True, exist_ok=True)
 
@@ -183,8 +160,8 @@ class Scorer:
             started = time.monotonic()
             made = complete(self.xgem, self.reports, (view,), progress=report, **cell.settings())
             seconds += time.monotonic() - started
-            logits, features = judged(self.judges, view, [s.contents[view] for s in made])
-            areas[view.letter] = mean(auroc(self.truth, logits))
+            area, features = self.judged(view, [study.contents[view] for study in made])
+            areas[view.letter] = area
             distances[view.letter] = frechet_distance(self.true[view][1], features)
         return {
             "solver": cell.solver,
@@ -201,7 +178,13 @@ class Scorer:
 
     def ceiling(self) -> Row:
         """AUROC of the true radiographs."""
-        return {v.letter: mean(auroc(self.truth, self.true[v][0])) for v in VIEWS}
+        return {view.letter: self.true[view][0] for view in VIEWS}
+
+    def judged(self, view: Modality, images: Sequence[Content]) -> tuple[float, Any]:
+        """The mean AUROC of scored findings in radiographs, and the judge's features of them."""
+        logits = self.judge.logits(images, view, SCORED[view])
+        area = mean(auroc(presence(self.truth, SCORED[view]), logits))
+        return area, self.judge.features(images, view)
 
 
 def passes(xgem: XGeM, cell: Cell) -> int:

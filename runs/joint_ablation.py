@@ -24,7 +24,8 @@ import typer
 
 from xgem.cli.progress import progress_bars
 from xgem.denoisers.coupling import CouplingConfig, CouplingMode
-from xgem.evaluation.agreement import Estimate, correlation, derangement, mean_auroc
+from xgem.evaluation.agreement import correlation, derangement, mean_auroc
+from xgem.evaluation.bootstrap import Estimate
 from xgem.evaluation.hierarchical import hierarchical
 from xgem.evaluation.judge import Judge
 from xgem.evaluation.tables import plain, table

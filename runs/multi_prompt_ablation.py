@@ -22,7 +22,7 @@ import numpy as np
 import typer
 
 from xgem.cli.progress import progress_bars
-from xgem.evaluation.agreement import Estimate
+from xgem.evaluation.bootstrap import Estimate
 from xgem.evaluation.completions import complete
 from xgem.evaluation.hierarchical import hierarchical
 from xgem.evaluation.judge import Judge

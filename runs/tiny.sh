@@ -20,6 +20,7 @@ mkdir -p "$bundled"
 cp "$run"/model/* "$bundled"/
 (cd "$run" && grep --with-filename '"validation"' */metrics.jsonl) >"$bundled"/training.log
 
-# What it can do: docs/results/first_figures.md, and docs/results/sheets.md to look at.
-$python runs/first_figures.py
+# What it can do: docs/results/bundled.md, and docs/results/sheets.md to look at.
+$python runs/bundled_figures.py --seeds 1
+$python runs/bundled_figures.py --seeds 2
 $python runs/contact_sheets.py

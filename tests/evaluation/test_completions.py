@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from xgem.denoisers.coupling import CouplingMode
 from xgem.errors import TaskError
 from xgem.evaluation.completions import complete
 from xgem.sampling.context import PromptReader
@@ -43,6 +44,29 @@ def test_chained_outputs_are_prompts_here_too(xgem, studies, monkeypatch, joint,
     assert told == read
     (alone,) = xgem.generate(only(studies[0], REPORT), to="F+L", seed=0, joint=joint)
     np.testing.assert_allclose(made.contents[LATERAL], alone.contents[LATERAL], atol=1 / 255)
+
+
+def test_the_first_seed_and_the_coupling_are_those_of_generate(xgem, studies):
+    inputs = [only(study, REPORT) for study in studies]
+    settings = {"joint": "parallel", "coupling": "own"}
+    made = complete(xgem, inputs, "F+L", seed=40, batch_size=2, **settings)
+    (alone,) = xgem.generate(inputs[2], to="F+L", seed=42, **settings)
+    assert made[2].id == alone.id
+    for view in (FRONTAL, LATERAL):
+        assert np.abs(made[2].contents[view] - alone.contents[view]).max() < 1 / 255
+
+
+@pytest.mark.parametrize("coupling", ["own", "cross", None])
+def test_the_coupling_that_is_asked_for_is_taken(xgem, studies, monkeypatch, coupling):
+    denoise, heard = type(xgem).denoise, []
+
+    def listening(self, contexts, seeds, settings, mode=None, on_step=lambda: None):
+        heard.append(mode)
+        return denoise(self, contexts, seeds, settings, mode, on_step)
+
+    monkeypatch.setattr(type(xgem), "denoise", listening)
+    complete(xgem, [only(studies[0], REPORT)], "F+L", joint="parallel", coupling=coupling)
+    assert heard == [None if coupling is None else CouplingMode(coupling)]
 
 
 def test_progress_counts_studies(xgem, studies):

@@ -42,6 +42,14 @@ def test_its_verdict_does_not_hang_on_the_batch(judge):
     assert judge.logits([], LATERAL).shape == (0, len(ANY_SIDE))
 
 
+def test_its_logits_are_told_from_its_features(judge):
+    features = judge.features(images(5), FRONTAL, batch_size=2)
+    with torch.inference_mode():
+        logits = judge.networks[FRONTAL].head(torch.from_numpy(features)).numpy()
+    np.testing.assert_allclose(logits, judge.logits(images(5), FRONTAL), atol=1e-5)
+    assert judge.features([], FRONTAL).shape == (0, features.shape[1])
+
+
 def test_targets_are_chosen_by_name(judge):
     everything = judge.logits(images(3), FRONTAL)
     wanted = SCORED[FRONTAL]

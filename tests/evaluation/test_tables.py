@@ -1,7 +1,8 @@
 import json
 import math
 
-from xgem.evaluation.agreement import Agreement, Estimate
+from xgem.evaluation.agreement import Agreement
+from xgem.evaluation.bootstrap import Estimate
 from xgem.evaluation.tables import cell, plain, table
 
 AGREEMENT = Agreement(paired=Estimate(0.5, 0.4, 0.6), shuffled=Estimate(0.01, -0.1, 0.1))

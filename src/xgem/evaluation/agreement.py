@@ -11,23 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from xgem.evaluation.bootstrap import Estimate, between
 from xgem.evaluation.findings import auroc, mean
 
 Numbers = Float[np.ndarray, "studies targets"] | Bool[np.ndarray, "studies targets"]
 Statistic = Callable[[Numbers, Numbers], float]
 """How well two parts agree, from one row a study and one column a finding each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with the interval that holds it with 95 % probability."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +71,8 @@ def agreement(
     paired = [statistic(first[rows], second[rows]) for rows in drawn]
     shuffled = [statistic(first, second[rows]) for rows in shuffles]
     return Agreement(
-        paired=_estimate(statistic(first, second), paired),
-        shuffled=_estimate(mean(np.array(shuffled)), shuffled),
+        paired=between(statistic(first, second), paired),
+        shuffled=between(mean(np.array(shuffled)), shuffled),
     )
 
 
@@ -94,9 +83,3 @@ def derangement(studies: int, rng: np.random.Generator) -> np.ndarray:
     # Along one random circle through all studies, each takes the place of the next.
     order[around] = np.roll(around, 1)
     return order
-
-
-def _estimate(value: float, drawn: list[float]) -> Estimate:
-    known = [one for one in drawn if not np.isnan(one)] or [np.nan]
-    low, high = np.percentile(known, [2.5, 97.5])
-    return Estimate(value, float(low), float(high))

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from xgem.evaluation.agreement import Estimate
+from xgem.evaluation.bootstrap import Estimate, between
 
 T = TypeVar("T")
 
@@ -41,9 +41,7 @@ def hierarchical(
         chosen = rng.integers(len(seeds), size=len(seeds))
         rows = rng.integers(studies, size=(len(seeds), studies))
         drawn.append(_mean([statistic(seeds[i], row) for i, row in zip(chosen, rows, strict=True)]))
-    known = [one for one in drawn if not np.isnan(one)] or [float("nan")]
-    low, high = np.percentile(known, [2.5, 97.5])
-    return Estimate(value, float(low), float(high))
+    return between(value, drawn)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -98,15 +98,35 @@ class Judge:
             InputError: an image has another size.
         """
         columns = self._columns(view, targets)
-        if not images:
-            return np.zeros((0, len(columns)), np.float32)
-        self._require_size(images)
-        scores = [
-            self.networks[view](collate_images([images[i] for i in chunk]))
-            for chunk in chunks(len(images), batch_size)
-        ]
-        found: np.ndarray = torch.cat(scores).numpy()
+        head = self.networks[view].head
+        features = torch.from_numpy(self.features(images, view, batch_size))
+        found: np.ndarray = head(features).numpy()
         return found[:, columns]
+
+    @torch.inference_mode()
+    def features(
+        self, images: Sequence[Content], view: Modality, batch_size: int = 64
+    ) -> Float[np.ndarray, "images features"]:
+        """What the judge tells findings from, to compare distributions of radiographs by.
+
+        Args:
+            images: of one view, in [0, 1], of the judge's size.
+            view: which.
+            batch_size: images that are computed at once.
+
+        Raises:
+            TaskError: it does not look at this view.
+            InputError: an image has another size.
+        """
+        self.targets(view)
+        self._require_size(images)
+        network = self.networks[view]
+        seen = [
+            network.features(collate_images([images[i] for i in chunk]))
+            for chunk in chunks(len(images), batch_size)
+        ] or [torch.zeros(0, network.head.in_features)]
+        found: np.ndarray = torch.cat(seen).numpy()
+        return found
 
     def score(
         self,

@@ -28,6 +28,13 @@ class JudgeNetwork(nn.Module):
     def forward(
         self, images: Float[Tensor, "batch 1 height width"]
     ) -> Float[Tensor, "batch targets"]:
+        logits: Tensor = self.head(self.features(images))
+        return logits
+
+    def features(
+        self, images: Float[Tensor, "batch 1 height width"]
+    ) -> Float[Tensor, "batch features"]:
+        """What the findings are told from."""
         pixels = F.pixel_unshuffle(images * 2 - 1, 2)
         features = self.stem(torch.cat([pixels, _coordinates(pixels)], 1))
         found = []
@@ -35,8 +42,7 @@ class JudgeNetwork(nn.Module):
             features = level(features)
             found.append(features.amax((2, 3)))  # what is small, at every scale: a nodule
         found.append(features.mean((2, 3)))  # what is spread out: a large heart
-        logits: Tensor = self.head(torch.cat(found, 1))
-        return logits
+        return torch.cat(found, 1)
 
 
 class _Level(nn.Module):

@@ -148,6 +148,6 @@ def sample_patient(seed: int) -> Patient:
         calcified=float(np.clip(about((age - 58) / 60, 0.25), 0, 1)),
         air=about(0.775, 0.018),
         markings=about(1.0 + 0.08 * old, 0.16),
-        stomach=max(0.0, about(13, 12)),
+        stomach=max(0.0, about(6, 13)),
         mirrored=bool(rng.random() < 0.5),
     )

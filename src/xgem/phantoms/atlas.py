@@ -13,6 +13,9 @@ from importlib.resources import files
 import numpy as np
 import torch
 
+from xgem.phantoms.branching import grow
+from xgem.phantoms.retouch import upright
+from xgem.phantoms.ribs import hollow
 from xgem.phantoms.specks import Array, Specks, join
 from xgem.phantoms.volume import Grid, Volume
 
@@ -24,6 +27,8 @@ VERTEBRAE = range(31, 44)
 SCAPULA, CLAVICLE, HUMERUS, STERNUM, CARTILAGE = 71, 73, 69, 116, 118
 """Those of the left side; at load, right ones with labels one higher are mirrored from them."""
 LEFT_RIBS, RIGHT_RIBS = range(92, 104), range(104, 116)
+TREES = 3
+"""Patterns of vessels, of which a patient has one."""
 LOBES = {10: ("left", "upper"), 11: ("left", "lower")} | {
     12 + place: ("right", name) for place, name in enumerate(("upper", "middle", "lower"))
 }
@@ -55,7 +60,6 @@ class Atlas:
     """Five channels in the order of `LOBES`: 1 in the lobe."""
     bones: Mapping[bool, Bones]
     """By whether they are fine."""
-    vessels: Mapping[bool, Specks]
     airways: Mapping[bool, Specks]
 
 
@@ -68,24 +72,20 @@ def load_atlas() -> Atlas:
     density = _summed(arrays["tissue"]).astype(np.float32) / 200
     trunk = _summed(arrays["trunk"]).astype(np.float32) / 255
     lobes = np.stack([arrays["lobes"] == label for label in LOBES]).astype(np.float32)
-    volume = Volume(torch.from_numpy(lungs), _grid(4, 1, lungs.shape))
+    volume = upright(Volume(torch.from_numpy(lungs), _grid(4, 1, lungs.shape)))
     return Atlas(
         lungs=volume,
         tissue=Volume(torch.from_numpy(np.stack([density, trunk])), _grid(8, 2, density.shape)),
         lobes=Volume(torch.from_numpy(lobes), _grid(8, 2, density.shape)),
         bones={fine: _bones(arrays, fine) for fine in (False, True)},
-        vessels={
-            fine: _inner(_specks(arrays, "vessel", fine)[0], volume) for fine in (False, True)
-        },
         airways={fine: _windpipe(_specks(arrays, "airway", fine)[0]) for fine in (False, True)},
     )
 
 
-def _inner(vessels: Specks, lungs: Volume) -> Specks:
-    """Vessels without what the scan's thick slices blurred into the lungs' borders."""
-    depth = lungs.at(torch.from_numpy(vessels.points)).amax(0).numpy()
-    below = vessels.points[:, 2] > 0
-    return vessels.scaled(np.clip((depth - 2) / np.where(below, 7, 3), 0, 1))
+@cache
+def load_vessels(number: int) -> Specks:
+    """The vessels of one of `TREES` patterns, fine for any size of picture."""
+    return grow(load_atlas().lungs, number)
 
 
 def _windpipe(airways: Specks) -> Specks:
@@ -120,10 +120,6 @@ def _specks(arrays: Mapping[str, Array], name: str, fine: bool) -> tuple[Specks,
     density = arrays[f"{name}_density"].astype(np.float32) / 160
     label = arrays.get(f"{name}_label", np.zeros(len(place), np.uint8))
     step = np.array(_VOXEL) * [2, 2, 1]
-    rib = (label >= LEFT_RIBS[0]) & (label <= RIGHT_RIBS[-1])
-    # The scan's voxels smear the thin cortex of ribs over their marrow.
-    thin = np.minimum(density, 0.62)
-    density = np.where(rib, thin * (0.45 + 1.7 * thin), density)
     mass = density * step.prod()
     middle = index * step + np.array(_ORIGIN) + np.array([0.5, 0.5, 0]) * _VOXEL
     rng = np.random.default_rng(0)
@@ -174,6 +170,7 @@ def _bones(arrays: Mapping[str, Array], fine: bool) -> Bones:
     parts[0] = Specks(specks.points[keep], specks.mass[keep])
     labels[0] = label[keep]
     specks, label = join(parts), np.concatenate(labels)
+    specks, label = _with_hollow_ribs(specks, label, fine)
     order = np.argsort(label, kind="stable")
     names, starts = np.unique(label[order], return_index=True)
     stops = [*starts[1:].tolist(), len(label)]
@@ -182,3 +179,15 @@ def _bones(arrays: Mapping[str, Array], fine: bool) -> Bones:
         for name, start, stop in zip(names, starts, stops, strict=True)
     }
     return Bones(Specks(specks.points[order], specks.mass[order]), where)
+
+
+def _with_hollow_ribs(specks: Specks, label: Array, fine: bool) -> tuple[Specks, Array]:
+    """Specks and labels of bones with the scan's ribs replaced by smooth ones."""
+    ribs = range(LEFT_RIBS[0], RIGHT_RIBS[-1] + 1)
+    others = ~np.isin(label, ribs)
+    parts, labels = [Specks(specks.points[others], specks.mass[others])], [label[others]]
+    for rib in ribs:
+        mine = label == rib
+        parts.append(hollow(Specks(specks.points[mine], specks.mass[mine]), fine))
+        labels.append(np.full(len(parts[-1]), rib, np.uint8))
+    return join(parts), np.concatenate(labels)

@@ -50,7 +50,7 @@ def sample_exposure(rng: np.random.Generator, lateral: bool, portable: bool) -> 
         noise=rng.uniform(0.003, 0.010) * (1.4 if portable else 1),
         base=float(np.clip(0.60 - 0.08 * portable + 0.07 * contrast, 0.2, 0.95)),
         middle=float(np.clip(0.86 + 0.2 * lateral + 0.12 * contrast, 0.45, 1.4)),
-        detail=float(np.clip(rng.lognormal(1.15, 0.25), 1.5, 5.5)),
+        detail=float(np.clip(rng.lognormal(0.9, 0.28), 1.2, 4.5)),
         steepness=float(rng.uniform(1.2, 3.4)),
         brightness=float(np.clip(rng.normal(0.40, 0.12), 0.1, 0.7)),
         dark=float(np.clip(0.23 + 0.11 * gray - 0.05 * contrast + 0.08 * portable, 0.02, 0.55)),

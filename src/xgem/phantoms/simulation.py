@@ -6,7 +6,7 @@ import numpy as np
 
 from xgem.phantoms.acquisition import Acquisition, is_portable, sample_acquisition
 from xgem.phantoms.anatomy import Patient, sample_patient
-from xgem.phantoms.atlas import load_atlas
+from xgem.phantoms.atlas import TREES, load_atlas, load_vessels
 from xgem.phantoms.chest import build_chest, lung_box, soft_tissue
 from xgem.phantoms.deformation import Deformation
 from xgem.phantoms.devices import catheter, electrodes, kerley, pacemaker
@@ -31,8 +31,8 @@ from xgem.phantoms.streams import Stream, stream
 from xgem.phantoms.wording import describe
 from xgem.study import FRONTAL, LATERAL, REPORT, Finding, Study
 
-_VESSELS = 1.8
-"""How much stronger vessels are than in the scan, whose voxels swallow the small ones."""
+_VESSELS = 1.15
+"""How much stronger vessels are than they are grown."""
 _MONITORED = 0.55
 """Share of bedside radiographs with electrodes on the chest."""
 _SHALLOW = 14.0
@@ -119,7 +119,8 @@ def build_scene(
     acquisition = sample_acquisition(patient, box, seed, size)
     bones = skeleton(patient, fine)
     atlas = load_atlas()
-    vessels, airways = atlas.vessels[fine], atlas.airways[fine]
+    airways = atlas.airways[fine]
+    vessels = load_vessels(patient.seed % TREES)
     vessels = Specks(chest.interior.apply(vessels.points), vessels.mass)
     flowing = [Specks(chest.interior.apply(airways.points), -airways.mass), stomach_gas(chest)]
     placed = []

@@ -21,6 +21,7 @@ from xgem.phantoms.atlas import (
 )
 from xgem.phantoms.deformation import Deformation, ramp
 from xgem.phantoms.physique import bent, straight
+from xgem.phantoms.ribs import rib_part
 from xgem.phantoms.specks import Array, Specks, join, lengths, smooth_path
 from xgem.phantoms.streams import Stream, stream
 from xgem.study import Finding
@@ -29,6 +30,8 @@ CORTEX = 1.35
 """mm of water that a millimeter of cortical bone weighs beyond the soft tissue in its place."""
 _HARDNESS = 2.5
 """How much more bone weighs for the radiation of a radiograph than for that of the scan."""
+_BLADE = np.float32(0.55)
+"""What the blade of a scapula weighs in a frontal view against the scan's, which blurs it."""
 _SPINE, _GIRDLE, _CAGE = (27, 50), (HUMERUS, CLAVICLE + 1), (LEFT_RIBS[0], CARTILAGE)
 """First and last label of each."""
 
@@ -42,7 +45,7 @@ def skeleton(patient: Patient, fine: bool) -> Bones:
         points = mirrored(points)
         where = {_other_side(label): place for label, place in where.items()}
     mass = bones.specks.mass * np.float32(_HARDNESS * patient.bone)
-    mass[bones.range(*_SPINE)] *= np.float32(0.4)  # spongy: seen through more than ribs
+    mass[bones.range(*_SPINE)] *= np.float32(0.75)  # spongy: seen through more than ribs
     rng = stream(patient.seed, Stream.ANATOMY, 3)
     _move_ribs(points, mass, where, rng)
     cartilage = where[CARTILAGE]
@@ -65,12 +68,6 @@ def _other_side(label: int) -> int:
     if HUMERUS <= label <= CLAVICLE + 1:
         return label + (1 if label % 2 else -1)  # left ones are odd
     return label
-
-
-def rib_part(points: Array) -> Array:
-    """(n,) how far along its rib each point lies: 0 at the spine, 1 at the breastbone."""
-    x = np.abs(straight(points.T)[0])
-    return np.asarray(np.arctan2(x, points[:, 1] - 8.0) / np.pi)
 
 
 def _move_ribs(
@@ -128,7 +125,7 @@ def frontal_bones(patient: Patient, body: Deformation, bones: Bones, spread: flo
         points = bones.specks.points[bones.where[label]]
         mass = bones.specks.mass[bones.where[label]]
         cut = ramp(points[:, 2], -150, -128).astype(np.float32)  # where the scan ends
-        parts.append(Specks(body.apply(_lowered(points, sign, spread)), mass * cut))
+        parts.append(Specks(body.apply(_lowered(points, sign, spread)), mass * cut * _BLADE))
         parts.append(_girdle(patient, body, sign, spread))
     return join(parts)
 
@@ -176,7 +173,7 @@ def _girdle(patient: Patient, body: Deformation, sign: int, spread: float) -> Sp
         150,
     )
     part = np.linspace(0, 1, 150)
-    tall = np.interp(part, [0, 0.08, 0.3, 0.7, 0.9, 1], [11.0, 9.0, 6.8, 6.0, 7.5, 6.0])
+    tall = np.interp(part, [0, 0.03, 0.08, 0.3, 0.7, 0.9, 1], [3.0, 9.0, 9.0, 6.8, 6.0, 7.5, 6.0])
     shells = [_tube(clavicle, tall, 0.9 * tall, 0.22, 0.42)]
     socket = outer + np.array([sign * (4 + 0.3 * spread), 14.0, 26.0])
     tip = outer + np.array([sign * 17.0, 8.0, 6.0])

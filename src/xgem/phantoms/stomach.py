@@ -3,6 +3,7 @@
 from functools import cache
 
 import numpy as np
+from scipy.stats import qmc
 
 from xgem.phantoms.chest import Chest
 from xgem.phantoms.specks import Array, Specks
@@ -15,8 +16,8 @@ _SHAPE = np.array([1.35, 1.0, 0.85], np.float32)
 """Of the bubble: its radii, x, y, z, against `Patient.stomach`."""
 _LEVEL = 0.4
 """How far below its middle, in radii, the bubble stands on fluid."""
-_FINENESS = 32
-"""Specks along the bubble's diameter."""
+_POINTS = 16
+"""Power of two: specks in the cube about the bubble."""
 _DENSITY = 1.03
 """Of what the gas displaces."""
 
@@ -28,17 +29,15 @@ def stomach_gas(chest: Chest) -> Specks:
     within = within[within[:, 2] < _LEVEL]
     top = chest.interior.apply(np.array([_FUNDUS], np.float32))[0]
     middle = top + np.array([0, 0, _WALL + radius * _SHAPE[2]], np.float32)
-    speck = float((_SHAPE * radius * 2 / _FINENESS).prod())
+    speck = float((_SHAPE * radius * 2).prod()) / 2**_POINTS
     points = (middle + within * _SHAPE * radius).astype(np.float32)
     lung = chest.sampled(chest.lungs.sum(0).clamp(max=1), points)
-    return Specks(points, np.asarray((lung - 1) * _DENSITY * speck, np.float32))
+    gas = np.minimum(lung - 1, 0) * _DENSITY * speck
+    return Specks(points, np.asarray(gas, np.float32))
 
 
 @cache
 def _ball() -> Array:
-    """(n, 3) points evenly in a ball of radius 1."""
-    place = (np.arange(_FINENESS, dtype=np.float32) + 0.5) * 2 / _FINENESS - 1
-    points = np.stack(np.meshgrid(place, place, place, indexing="ij"), -1).reshape(-1, 3)
-    # Rows of specks would show as stripes.
-    points += np.random.default_rng(0).uniform(-1, 1, points.shape).astype(np.float32) / _FINENESS
-    return np.asarray(points[(points**2).sum(1) < 1])
+    """(n, 3) points evenly in a ball of radius 1, seen from any side."""
+    points = qmc.Sobol(3, seed=0).random_base2(_POINTS) * 2 - 1
+    return np.asarray(points[(points**2).sum(1) < 1], np.float32)

@@ -114,7 +114,7 @@ def _model() -> ModelConfig:
         sampling=SamplingDefaults(
             steps=12,
             guidance={"F": 3.0, "L": 3.0, "T": 1.5},
-            # Couplings this young hardly hear each other; docs/results/first_figures.md compares.
+            # Couplings this young hardly hear each other; docs/results compares.
             joint="chained",
             coupling_guidance=2.0,
         ),

@@ -1,0 +1,414 @@
+"""What the bundled model can do, measured on phantoms that it has never seen.
+
+    python runs/bundled_figures.py [--seeds 1] [--model DIR] [--judge DIR] [--count 500]
+        [--out build/figures] [--docs docs/results]
+
+Generates in every direction from held-out phantoms, and whole studies from nothing in every way of
+making outputs together; the bundled judge and the report labeler score what comes out. --seeds 2
+does all of it again with other phantoms and other noise. Scores are kept in --out as soon as they
+are there, and the same call goes on where it was stopped. Writes bundled.json, which holds each set
+of seeds, and bundled.md.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from bundled_page import page
+from completed import HELD_OUT, VIEWS, Completed, Scores, kept_under, logits, ready_judge, simulated
+from completed import told as named
+
+from xgem.cli.progress import progress_bars
+from xgem.data.whole_file import write_json
+from xgem.evaluation.agreement import agreement, correlation, mean_auroc
+from xgem.evaluation.attributes import ATTRIBUTES, AttributeReader, attributes_of, correlations
+from xgem.evaluation.bootstrap import Estimate, bootstrap
+from xgem.evaluation.diversity import diversity, nearest
+from xgem.evaluation.findings import (
+    OTHERS,
+    SCORED,
+    Target,
+    auroc,
+    auroc_by_name,
+    f1,
+    mean,
+    presence,
+)
+from xgem.evaluation.judge import Judge
+from xgem.evaluation.tables import plain
+from xgem.phantoms.anatomy import sample_patient
+from xgem.sampling.pipeline import XGeM
+from xgem.study import FRONTAL, LATERAL, REPORT, Modality, Study, Task
+from xgem.version import commit, version
+
+APART = 100_000
+"""Between the seeds of the phantoms of one set and the next."""
+OTHER_PHANTOMS = 50_000
+"""From the first scored phantom to the first of those that are only compared with."""
+IMAGES = ("T->F", "T->L", "F->L", "L->F", "F+T->L", "L+T->F")
+REPORTS = ("F->T", "L->T", "F+L->T")
+JOINT: dict[str, dict[str, Any]] = {
+    "independent": {"joint": "parallel", "coupling_guidance": 0.0},
+    "OWN": {"joint": "parallel", "coupling": "own", "coupling_guidance": 1.0},
+    "CROSS": {"joint": "parallel", "coupling": "cross", "coupling_guidance": 1.0},
+    "CROSS, guidance 3": {"joint": "parallel", "coupling": "cross", "coupling_guidance": 3.0},
+    "chained": {"joint": "chained"},
+}
+"""Ways to make whole studies from nothing."""
+BOTH = SCORED[LATERAL]
+"""Scored findings that both views show."""
+RESAMPLES = 300
+Rows = dict[str, Any]
+
+
+def main(
+    seeds: Annotated[int, typer.Option(min=1, help="Which set of seeds.")] = 1,
+    model: Annotated[Path | None, typer.Option(help="Model folder; the bundled one.")] = None,
+    judge: Annotated[
+        Path | None, typer.Option(help="Folder of the judge.", show_default="the bundled one")
+    ] = None,
+    count: Annotated[int, typer.Option(min=8, help="Phantoms to score.")] = 500,
+    out: Annotated[Path, typer.Option(help="Where scores are kept.")] = Path("build/figures"),
+    docs: Annotated[Path, typer.Option(help="Where results go.")] = Path("docs/results"),
+) -> None:
+    """Generate, score, write."""
+    started = time.monotonic()
+    with progress_bars() as report:
+        xgem = XGeM.from_pretrained(model)
+        size = xgem.model.preprocessing.size
+        ready = ready_judge(judge, size, None, report)
+        first = HELD_OUT + (seeds - 1) * APART
+        scored = range(first, first + count)
+        studies = simulated(scored, size, report)
+        folder = out / kept_under(xgem, ready, first, count)
+        completed = Completed(xgem, ready, studies, folder, scored, (seeds - 1) * APART, report)
+        others = first + OTHER_PHANTOMS
+        figures = Figures(
+            completed,
+            # Kept on their own: as held-out as the scored ones, and those trained on.
+            compared(completed, range(others, others + count), "others"),
+            compared(completed, range(count), "training"),
+        )
+        results = {**provenance(xgem, ready, first, count), **figures.all()}
+    results["seconds"] = round(time.monotonic() - started)
+    file = docs / "bundled.json"
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    same = {k: v for k, v in kept.items() if v["model"] == plain(results["model"])}
+    docs.mkdir(parents=True, exist_ok=True)
+    write_json(file, dict(sorted((same | {str(seeds): plain(results)}).items())))
+    text = page(json.loads(file.read_text()))
+    (docs / "bundled.md").write_text(text)
+    typer.echo(text)
+
+
+def compared(completed: Completed, seeds: range, name: str) -> tuple[range, Scores]:
+    """Scores of more true phantoms, simulated unless they are kept."""
+
+    def make() -> Scores:
+        size = completed.xgem.model.preprocessing.size
+        return completed.score(simulated(seeds, size, completed.report))
+
+    return seeds, completed.kept(name, make)
+
+
+def provenance(xgem: XGeM, judge: Judge, first: int, count: int) -> Rows:
+    """Everything that the figures depend on."""
+    return {
+        "xgem": version(),
+        "commit": commit(),
+        "model": {"name": xgem.card.get("name"), "checkpoint": xgem.checkpoint},
+        "judge": {"checkpoint": judge.checkpoint},
+        "phantoms": {"first_seed": first, "count": count},
+        "sampling": asdict(xgem.settings()),
+    }
+
+
+@dataclass
+class Figures:
+    """Computes the figures of one set of seeds."""
+
+    completed: Completed
+    others: tuple[range, Scores]
+    training: tuple[range, Scores]
+
+    def __post_init__(self) -> None:
+        self.studies: Sequence[Study] = self.completed.studies
+        self.judge = self.completed.judge
+        self.truth = [study.findings or () for study in self.studies]
+        self.true = self.completed.true()
+
+    def all(self) -> Rows:
+        """All of them."""
+        return {
+            "views": self.views(),
+            "reports": self.reports(),
+            "by finding": self.by_finding(),
+            "both": self.both_prompts(),
+            "joint": self.joint(),
+            "differences": self.differences(),
+            "prevalences": self.prevalences(),
+            "attributes": self.attributes(),
+            "diversity": self.diversity(),
+            "nearest": self.nearest(),
+            "pixels": self.pixels(),
+        }
+
+    def estimate(self, statistic: Callable[[np.ndarray], float]) -> Estimate:
+        """A figure with its interval over studies."""
+        return bootstrap(statistic, len(self.studies), resamples=RESAMPLES)
+
+    def view_scores(self) -> dict[str, tuple[Modality, Scores]]:
+        """By what it is, each set of radiographs with the view that is looked at."""
+        rebuilt = self.completed.rebuilt()
+        found = {f"{view.letter}, true": (view, self.true) for view in VIEWS}
+        found |= {f"{view.letter}, rebuilt": (view, rebuilt) for view in VIEWS}
+        for task in IMAGES:
+            (view,) = Task.parse(task).outputs
+            found[task] = (view, self.completed.made(task))
+        return found
+
+    def report_scores(self) -> dict[str, Scores]:
+        """By what it is, each set of reports."""
+        found = {"T, true": self.true, "T, rebuilt": self.completed.rebuilt()}
+        return found | {task: self.completed.made(task) for task in REPORTS}
+
+    def auroc(
+        self, scores: Scores, view: Modality, targets: Sequence[Target]
+    ) -> Callable[[np.ndarray], float]:
+        """The mean AUROC over some findings, of the studies of given places."""
+        there, seen = presence(self.truth, targets), logits(scores, view, self.judge, targets)
+        return lambda rows: mean(auroc(there[rows], seen[rows]))
+
+    def views(self) -> Rows:
+        """How well findings are seen in radiographs: true, rebuilt, and from each prompt."""
+        rows: Rows = {}
+        for name, (view, scores) in self.view_scores().items():
+            there, seen = presence(self.truth, BOTH), logits(scores, view, self.judge, BOTH) > 0
+            rows[name] = {
+                "AUROC": self.estimate(self.auroc(scores, view, SCORED[view])),
+                "AUROC, both views": self.estimate(self.auroc(scores, view, BOTH)),
+                "micro F1, both views": self.estimate(micro(there, seen)),
+            }
+        return rows
+
+    def reports(self) -> Rows:
+        """How well findings are told in reports: true, rebuilt, and from each prompt."""
+        rows: Rows = {}
+        for name, scores in self.report_scores().items():
+            sided, both = (
+                (presence(self.truth, targets), named(scores, targets))
+                for targets in (SCORED[REPORT], BOTH)
+            )
+            rows[name] = {
+                "micro F1": self.estimate(micro(*sided)),
+                "macro F1": f1(*sided).macro,
+                "micro F1, both views": self.estimate(micro(*both)),
+                "macro F1, both views": f1(*both).macro,
+            }
+        return rows
+
+    def by_finding(self) -> Rows:
+        """AUROC of each finding in radiographs, F1 of each in reports."""
+        views: Rows = {view.letter: {} for view in VIEWS}
+        for name, (view, scores) in self.view_scores().items():
+            targets = (*SCORED[view], *OTHERS[view])
+            seen = logits(scores, view, self.judge, targets)
+            views[view.letter][name] = auroc_by_name(self.truth, seen, view, targets)
+        targets = (*SCORED[REPORT], *OTHERS[REPORT])
+        reports = {
+            name: dict(
+                zip(
+                    map(str, targets),
+                    f1(presence(self.truth, targets), named(scores, targets)).each,
+                    strict=True,
+                )
+            )
+            for name, scores in self.report_scores().items()
+        }
+        return {**views, "T": reports}
+
+    def both_prompts(self) -> Rows:
+        """Whether two prompts tell more than the better one of them."""
+        rows: Rows = {}
+        for task, alone in (("F+T->L", ("F->L", "T->L")), ("L+T->F", ("L->F", "T->F"))):
+            (view,) = Task.parse(task).outputs
+            together, *each = (
+                self.auroc(self.completed.made(name), view, SCORED[view]) for name in (task, *alone)
+            )
+            everyone = np.arange(len(self.studies))
+            better = max(each, key=lambda statistic: statistic(everyone))
+            rows[task] = {
+                "better alone": alone[each.index(better)],
+                "difference": self.estimate(paired(together, better)),
+            }
+        return rows
+
+    def whole(self) -> dict[str, Scores]:
+        """Whole studies: true ones, and made of nothing in each way."""
+        ways = {
+            way: self.completed.made("->F+L+T", way, **settings) for way, settings in JOINT.items()
+        }
+        return {"true studies": self.true, **ways}
+
+    def joint(self) -> Rows:
+        """How well the parts of whole studies agree."""
+        rows: Rows = {}
+        for way, scores in self.whole().items():
+            frontal, lateral = (logits(scores, view, self.judge, BOTH) for view in VIEWS)
+            sided = logits(scores, FRONTAL, self.judge, SCORED[FRONTAL])
+            rows[way] = {
+                "F with L": agreement(correlation, frontal, lateral),
+                "T with F": agreement(mean_auroc, named(scores, SCORED[FRONTAL]), sided),
+                "T with L": agreement(mean_auroc, named(scores, BOTH), lateral),
+            }
+        return rows
+
+    def differences(self) -> Rows:
+        """How much more F and L agree in one way than in another, on the same seeds."""
+
+        def agree(way: str) -> Callable[[np.ndarray], float]:
+            frontal, lateral = (logits(whole[way], view, self.judge, BOTH) for view in VIEWS)
+            return lambda rows: correlation(frontal[rows], lateral[rows])
+
+        whole = self.whole()
+        pairs = (
+            ("CROSS", "OWN"),
+            ("CROSS", "independent"),
+            ("CROSS, guidance 3", "independent"),
+            ("chained", "CROSS, guidance 3"),
+        )
+        return {f"{a} minus {b}": self.estimate(paired(agree(a), agree(b))) for a, b in pairs}
+
+    def prevalences(self) -> Rows:
+        """How often findings are seen and told in whole studies."""
+        rows: Rows = {}
+        for way, scores in self.whole().items():
+            seen = {
+                view.letter: (logits(scores, view, self.judge, BOTH) > 0).mean(0) for view in VIEWS
+            }
+            seen["T"] = named(scores, BOTH).mean(0)
+            rows[way] = {
+                part: dict(zip(map(str, BOTH), map(float, shares), strict=True))
+                for part, shares in seen.items()
+            }
+        return rows
+
+    def attributes(self) -> Rows:
+        """Whether both views of T->F+L show the same patient, beyond what the report says."""
+        seeds, others = self.others
+        patients = attributes_of([sample_patient(seed) for seed in seeds])
+        readers = {
+            view.letter: AttributeReader.learn(others[f"{view.letter} features"], patients)
+            for view in VIEWS
+        }
+
+        def read(scores: Scores, view: Modality) -> np.ndarray:
+            found: np.ndarray = readers[view.letter].read(scores[f"{view.letter} features"])
+            return found
+
+        own = attributes_of([sample_patient(seed) for seed in self.completed.seeds])
+        together = self.completed.made("T->F+L")
+        both = read(together, FRONTAL), read(together, LATERAL)
+        # Of the same report, but each by itself.
+        apart = both[0], read(self.completed.made("T->L"), LATERAL)
+        pairs = {"true": (read(self.true, FRONTAL), read(self.true, LATERAL))}
+        pairs |= {"together": both, "apart": apart}
+        rows: Rows = {}
+        for place, name in enumerate(ATTRIBUTES):
+
+            def agree(pair: str, place: int = place) -> Callable[[np.ndarray], float]:
+                f, v = (values[:, place : place + 1] for values in pairs[pair])
+                return lambda rows: float(correlations(f[rows], v[rows])[0])
+
+            rows[name] = {
+                "read in F": float(correlations(pairs["true"][0], own)[place]),
+                "read in L": float(correlations(pairs["true"][1], own)[place]),
+                **{pair: self.estimate(agree(pair)) for pair in pairs},
+                "together minus apart": self.estimate(paired(agree("together"), agree("apart"))),
+            }
+        return rows
+
+    def diversity(self) -> Rows:
+        """How far generated radiographs and true ones cover each other; other true ones beside."""
+        rows: Rows = {}
+        whole = self.whole()["chained"]
+        for view in VIEWS:
+            key = f"{view.letter} features"
+            sets = {
+                "other phantoms": self.others[1],
+                f"T->{view.letter}": self.completed.made(f"T->{view.letter}"),
+                f"{view.letter} from nothing": whole,
+            }
+            for name, scores in sets.items():
+                label = name if view.letter in name else f"{view.letter}, {name}"
+                rows[label] = asdict(diversity(self.true[key], scores[key]))
+        return rows
+
+    def nearest(self) -> Rows:
+        """Whether generated radiographs lie nearer to phantoms of the training than to others."""
+        rows: Rows = {}
+        for view in VIEWS:
+            key = f"{view.letter} small"
+            sets = {
+                f"{view.letter}, true": self.true,
+                f"T->{view.letter}": self.completed.made(f"T->{view.letter}"),
+                f"{view.letter} from nothing": self.whole()["chained"],
+            }
+            for name, scores in sets.items():
+                seen, unseen = (
+                    nearest(scores[key], other[key]) for other in (self.training[1], self.others[1])
+                )
+                rows[name] = {
+                    "to training": float(np.median(seen)),
+                    "to unseen": float(np.median(unseen)),
+                    "nearer to training": self.estimate(share(seen < unseen)),
+                }
+        return rows
+
+    def pixels(self) -> Rows:
+        """How bright and how rich in contrast radiographs are."""
+        sets = {name: (view, scores) for name, (view, scores) in self.view_scores().items()}
+        for way, scores in self.whole().items():
+            sets |= {f"{v.letter}, {way}": (v, scores) for v in VIEWS if way != "true studies"}
+        return {
+            name: dict(
+                zip(
+                    ("mean", "contrast"),
+                    map(float, scores[f"{view.letter} moments"].mean(0)),
+                    strict=True,
+                )
+            )
+            for name, (view, scores) in sets.items()
+        }
+
+
+def micro(there: np.ndarray, found: np.ndarray) -> Callable[[np.ndarray], float]:
+    """Micro F1 over all findings, of the studies of given places."""
+
+    def statistic(rows: np.ndarray) -> float:
+        true, told = there[rows], found[rows]
+        both, either = (true & told).sum(), true.sum() + told.sum()
+        return float(2 * both / either) if either else float("nan")
+
+    return statistic
+
+
+def share(which: np.ndarray) -> Callable[[np.ndarray], float]:
+    """The share of the given places for which something holds."""
+    return lambda rows: float(which[rows].mean())
+
+
+def paired(
+    one: Callable[[np.ndarray], float], other: Callable[[np.ndarray], float]
+) -> Callable[[np.ndarray], float]:
+    """The difference of two figures of the same studies."""
+    return lambda rows: one(rows) - other(rows)
+
+
+if __name__ == "__main__":
+    typer.run(main)

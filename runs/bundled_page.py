@@ -1,0 +1,207 @@
+"""The results of bundled_figures.py as a page; nothing here is run by itself."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from xgem.evaluation.tables import cell, table
+
+Rows = Mapping[str, Any]
+BARS: tuple[tuple[str, str, Callable[[Rows], Any], Callable[[float], bool]], ...] = (
+    ("T->F, AUROC", "at least .90", lambda r: r["views"]["T->F"]["AUROC"], lambda v: v >= 0.9),
+    ("T->L, AUROC", "at least .90", lambda r: r["views"]["T->L"]["AUROC"], lambda v: v >= 0.9),
+    (
+        "F->T, micro F1",
+        "at least .80",
+        lambda r: r["reports"]["F->T"]["micro F1"],
+        lambda v: v >= 0.8,
+    ),
+    (
+        "F->L, AUROC of what both show",
+        "at least .80",
+        lambda r: r["views"]["F->L"]["AUROC, both views"],
+        lambda v: v >= 0.8,
+    ),
+    (
+        "L->F, AUROC of what both show",
+        "at least .80",
+        lambda r: r["views"]["L->F"]["AUROC, both views"],
+        lambda v: v >= 0.8,
+    ),
+    (
+        "F->L, micro F1 of what both show",
+        "at least .80",
+        lambda r: r["views"]["F->L"]["micro F1, both views"],
+        lambda v: v >= 0.8,
+    ),
+    (
+        "L->F, micro F1 of what both show",
+        "at least .80",
+        lambda r: r["views"]["L->F"]["micro F1, both views"],
+        lambda v: v >= 0.8,
+    ),
+    (
+        "F+T->L minus the better alone, lower end",
+        "above -.01",
+        lambda r: r["both"]["F+T->L"]["difference"]["low"],
+        lambda v: v > -0.01,
+    ),
+    (
+        "from nothing, F with L",
+        "at least .60",
+        lambda r: r["joint"]["chained"]["F with L"]["paired"],
+        lambda v: v >= 0.6,
+    ),
+    (
+        "from nothing, worst prevalence",
+        "within .05",
+        lambda r: worst(r["prevalences"], "chained"),
+        lambda v: v <= 0.05,
+    ),
+)
+"""What is aimed at: name, bar, where it stands in the results, and whether a value meets it."""
+
+
+def page(sets: Mapping[str, Rows]) -> str:
+    """All results as a page: the first set of seeds in full, the bars of every set."""
+    number = min(sets)
+    results = sets[number]
+    model, settings = results["model"], results["sampling"]
+    phantoms = results["phantoms"]
+    return f"""# The bundled model in figures
+
+{model["name"]} ({model["checkpoint"]}) on {phantoms["count"]} phantoms that neither the model
+nor the judge has seen (seeds from {phantoms["first_seed"]:,}); {settings["steps"]} steps of
+{settings["solver"]}, guidance {json.dumps(settings["guidance"])}. In brackets the 95 % interval
+over studies (bootstrap). Made by `python runs/bundled_figures.py --seeds {number}`;
+`bundled.json` holds all numbers, versions and seeds.
+
+## What is aimed at
+
+{bars(sets)}
+
+## Radiographs
+
+AUROC of the bundled judge's logits against the truth, mean over the findings that are scored in
+that view (the frontal: left and right apart) and over those that both views show; micro F1 of
+what the judge calls present. Its ceiling is what it makes of the true radiographs.
+
+{records(results["views"])}
+
+## Reports
+
+F1 of the findings that the rule-based labeler reads in reports: over the scored findings, left
+and right apart, and over those that both views show, wherever they lie.
+
+{records(results["reports"])}
+
+## Two prompts against one
+
+Mean AUROC with both prompts minus that with the better one of them, on the same phantoms.
+
+{records(results["both"])}
+
+## Whole studies from nothing
+
+F with L: correlation of the judge's logits, mean over the findings that both views show. T with
+F, T with L: AUROC of the judge's logits against what the report says. After the slash, the same
+of shuffled studies. True studies are the ceiling. `OWN` is the published coupling, `CROSS` the
+one that hears the others, chained makes one part after the other.
+
+{records(results["joint"])}
+
+How much more F and L agree in one way than in another:
+
+{table(["", "difference"], [[name, text(value)] for name, value in results["differences"].items()])}
+
+How often findings are seen and told, and the largest deviation from true studies:
+
+{prevalences(results["prevalences"])}
+
+## One patient in both views
+
+What no report says, read off both radiographs of T->F+L by ridge regressions on the judge's
+features. Read in F, in L: correlation with the truth in phantoms. True, together, apart:
+correlation of what is read in F with what is read in L, in phantoms, in views that were made
+together, and in views that were made of the same report one by one.
+
+{records(results["attributes"])}
+
+## Diversity
+
+Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020) against
+the scored phantoms, in the judge's features; other phantoms are the ceiling.
+
+{records(results["diversity"])}
+
+Distance (root mean square of gray, 32 x 32 pixels) to the nearest of {phantoms["count"]}
+phantoms of the training and to the nearest of as many that were never seen, median; and how
+often the former is the nearer one. About half is no memorizing.
+
+{records(results["nearest"])}
+
+## Finding by finding
+
+AUROC in radiographs, F1 in reports; those that are not scored stand last.
+
+{findings(results["by finding"])}
+
+## Pixels
+
+Mean of all values in [0, 1], and contrast: the standard deviation within a radiograph.
+
+{records(results["pixels"])}
+"""
+
+
+def bars(sets: Mapping[str, Rows]) -> str:
+    """What is aimed at, and how far each set of seeds comes."""
+    rows = []
+    for name, bar, where, met in BARS:
+        values = [where(results) for results in sets.values()]
+        verdict = [met(v["value"] if isinstance(v, Mapping) else v) for v in values]
+        met_by = "yes" if all(verdict) else "in part" if any(verdict) else "no"
+        rows.append([name, bar, *map(text, values), met_by])
+    return table(["", "bar", *(f"seeds {number}" for number in sets), "met"], rows)
+
+
+def records(rows: Rows) -> str:
+    """A table of rows that have the same columns."""
+    columns = list(next(iter(rows.values())))
+    return table(["", *columns], [[name, *map(text, row.values())] for name, row in rows.items()])
+
+
+def findings(by_part: Rows) -> str:
+    """A table for each view and for reports."""
+    return "\n\n".join(records(rows) for rows in by_part.values())
+
+
+def worst(prevalences: Rows, way: str) -> float:
+    """The largest deviation of a prevalence from that of true studies."""
+    return max(
+        abs(share - prevalences["true studies"][part][name])
+        for part, shares in prevalences[way].items()
+        for name, share in shares.items()
+    )
+
+
+def prevalences(rows: Rows) -> str:
+    """One row for each way and part."""
+    lines = []
+    names: list[str] = []
+    for way, parts in rows.items():
+        for part, shares in parts.items():
+            names = list(shares)
+            lines.append([f"{way}, {part}", *shares.values(), worst(rows, way)])
+    return table(["", *names, "worst of all"], lines)
+
+
+def text(value: Any) -> str:
+    """A figure as it stands in a table: with its interval, and with what chance would give."""
+    if isinstance(value, Mapping) and "paired" in value:
+        return f"{text(value['paired'])} / {cell(value['shuffled']['value'])}"
+    if isinstance(value, Mapping):
+        if value["value"] is None:
+            return cell(None)
+        return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+    return cell(value)
