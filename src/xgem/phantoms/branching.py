@@ -16,17 +16,20 @@ from xgem.phantoms.volume import Volume
 
 ARTERY, VEIN = (0.0, 0.0, 0.0), (-8.0, -14.0, 20.0)
 """Where the trees begin beside the hilum, mm: x away from the spine, y to the back, z down."""
-_POINTS = 900
+_POINTS = 1800
 """That a tree reaches in a lung."""
-_TWIG = 0.42
+_TWIG = 0.52
 """Radius of a vessel that reaches one point, mm."""
-_MURRAY = 2.6
-"""Exponent of the radius that is the same before and behind a fork; Murray's is 3."""
+_MURRAY = 3.0
+"""Exponent of the radius that is the same before and behind a fork."""
+_STEM, _NARROWER = 1.8, 0.5
+"""Radius above which a vessel is narrower than by the law, mm, and the part of the excess that is
+taken away: few stems do what in a lung several do, and would stand out as sticks."""
 _REACH = 0.42
 """Part of the way to the middle of its points that a branch grows."""
-_SPACING = 1.8
+_SPACING = 2.2
 """mm between specks along a thin vessel."""
-_FILLED = 1.1
+_FILLED = 1.6
 """mm² of a vessel's section that one speck stands for."""
 _BLOOD = 0.80
 """Density of blood against the lung's about it, units of water."""
@@ -79,6 +82,7 @@ def _tree(root: Array, goals: Array, rng: np.random.Generator) -> list[_Branch]:
         bend = rng.normal(0, 0.10 * np.linalg.norm(end - start), 3)
         middle = (start + end) / 2 + bend
         radius = _TWIG * len(reached) ** (1 / _MURRAY)
+        radius -= _NARROWER * max(0.0, radius - _STEM)
         branches += [_Branch(start, middle, radius), _Branch(middle, end, radius)]
         if len(reached) > 1:
             waiting += [(end, half) for half in _halves(reached, way, rng)]

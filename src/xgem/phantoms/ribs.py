@@ -7,13 +7,11 @@ from xgem.phantoms.specks import Array, Specks, lengths
 
 _CORTEX = 1.35
 """mm of water that a millimeter of cortical bone weighs beyond the soft tissue in its place."""
-_THICK, _SPONGY = 0.6, 0.08
+_THICK, _SPONGY = 0.55, 0.05
 """The cortex, mm, and the density of what it encloses against its own."""
-_PART, _TALL, _DEEP = (
-    (0.0, 0.1, 0.45, 0.8, 1.0),
-    (4.6, 5.6, 6.4, 6.2, 6.6),
-    (4.4, 4.0, 3.2, 3.0, 3.2),
-)
+_PART = (0.0, 0.1, 0.45, 0.8, 1.0)
+_TALL = (4.2, 4.8, 5.2, 5.2, 6.0)
+_DEEP = (4.2, 3.8, 2.8, 2.8, 3.2)
 """Along a rib from the spine to the front: half its height and half its thickness, mm."""
 _DEGREE = 6
 """Of the polynomials that its middle follows."""

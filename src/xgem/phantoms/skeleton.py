@@ -45,7 +45,7 @@ def skeleton(patient: Patient, fine: bool) -> Bones:
         points = mirrored(points)
         where = {_other_side(label): place for label, place in where.items()}
     mass = bones.specks.mass * np.float32(_HARDNESS * patient.bone)
-    mass[bones.range(*_SPINE)] *= np.float32(0.75)  # spongy: seen through more than ribs
+    mass[bones.range(*_SPINE)] *= np.float32(0.55)  # spongy: seen through more than ribs
     rng = stream(patient.seed, Stream.ANATOMY, 3)
     _move_ribs(points, mass, where, rng)
     cartilage = where[CARTILAGE]
@@ -112,7 +112,7 @@ def break_ribs(bones: Bones, finding: Finding, rng: np.random.Generator) -> None
         beyond = away > 0
         offset = rng.normal(0, 1, 3)
         offset[2] = rng.choice([-1, 1]) * (1.4 + abs(offset[2]))
-        offset *= (0.7 + 2.6 * severity) * np.array([0.5, 0.5, 1])
+        offset *= (1.2 + 4.2 * severity) * np.array([0.5, 0.5, 1])
         fade = np.exp(-np.maximum(away, 0) / 45)[:, None] * beyond[:, None]
         points += (offset * fade).astype(np.float32)
         mass *= np.where(np.abs(away) < 0.6 + 1.4 * severity, 0.15, 1).astype(np.float32)
