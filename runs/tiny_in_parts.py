@@ -1,0 +1,138 @@
+"""The bundled model from known parts, each trained by a process of its own with one thread.
+
+    python runs/tiny_in_parts.py STORE [--out build/tiny-parts] [--begun runs/begun]
+        [--share 1.0] [--until joint]
+
+Small networks do not share two cores well: two processes of one thread each are a quarter faster
+than one of two. Prompts and the report autoencoder begin with --begun, the image autoencoder and
+the denoisers with the bundled model. Side by side are trained: prompt encoders and report
+autoencoder; both image denoisers; then the report's denoiser, and the couplings, which write the
+whole model to OUT/joint/model. --share multiplies all steps. Stopped at any moment, the same call
+goes on. In bf16 where the processor has instructions for it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from xgem.cli.progress import progress_bars
+from xgem.precision import computes_in
+from xgem.recipes.tiny import tiny
+from xgem.training.recipe import StageConfig
+from xgem.training.run import train
+
+BUNDLED = "bundled"
+HELD_OUT = 256
+
+
+@dataclass(frozen=True)
+class Part:
+    """One stage of `tiny` in a run of its own."""
+
+    stage: str
+    steps: int
+    batch_size: int
+    learning_rate: float
+    begins: tuple[str, ...] = ()
+    """Parts of the model that are trained on from where they stand."""
+
+
+PARTS = {
+    "prompts": Part("shared_space", 500, 64, 6e-4, ("prompt_encoders",)),
+    "report_vae": Part("autoencoders-report_vae", 3000, 32, 1.5e-3, ("report_vae",)),
+    "frontal": Part("denoising-frontal", 3000, 32, 6e-4, ("frontal_denoiser",)),
+    "lateral": Part("denoising-lateral", 2400, 32, 6e-4, ("lateral_denoiser",)),
+    "report": Part("denoising-report", 3000, 256, 1e-3),
+    "joint": Part("joint", 300, 64, 1e-3),
+}
+ROUNDS = (("prompts", "report_vae"), ("frontal", "lateral"), ("report",), ("joint",))
+"""What is trained side by side, and in which order."""
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def main(
+    store: Annotated[Path, typer.Argument(help="Store of phantoms.")],
+    out: Annotated[Path, typer.Option(help="Where runs go.")] = Path("build/tiny-parts"),
+    begun: Annotated[
+        Path, typer.Option(help="Model folder with prompts and the report autoencoder.")
+    ] = Path("runs/begun"),
+    share: Annotated[float, typer.Option(min=0.001, help="Multiplies all steps.")] = 1.0,
+    until: Annotated[str, typer.Option(help="Last round, by any of its parts.")] = "joint",
+    part: Annotated[str | None, typer.Option(help="Train this one here and now.")] = None,
+) -> None:
+    """Train all parts in their order."""
+    if part is not None:
+        train_part(part, store, out, begun, share)
+        return
+    for together in ROUNDS:
+        commands = [
+            [sys.executable, __file__, *map(str, (store, "--out", out, "--begun", begun)),
+             "--share", str(share), "--part", name]
+            for name in together
+            if not (out / name / "model").exists()
+        ]  # fmt: skip
+        threads = {"OMP_NUM_THREADS": "1"} if len(commands) > 1 else {}
+        running = [subprocess.Popen(line, env=os.environ | threads) for line in commands]
+        codes = [process.wait() for process in running]
+        if any(codes):
+            raise typer.Exit(1)
+        if until in together:
+            break
+
+
+def train_part(name: str, store: Path, out: Path, begun: Path, share: float) -> None:
+    """Train one part, from where it stands if it was begun."""
+    part, recipe = PARTS[name], tiny()
+    (stage,) = (stage for stage in recipe.stages if stage.name == part.stage)
+    recipe = replace(recipe, held_out=HELD_OUT, stages=(changed(stage, part, share),))
+    encodings = out / "encoded"
+    run = out / name
+    if encodings.exists() and not run.exists():
+        # The same prompts and latents serve every stage that learns from them.
+        shutil.copytree(encodings, run / "encoded")
+    with progress_bars() as report:
+        train(recipe, run, data=store, init=known(name, out, begun), progress=report, say=print)
+    if (run / "encoded").exists() and not encodings.exists():
+        shutil.move(run / "encoded", encodings)
+
+
+def known(name: str, out: Path, begun: Path) -> dict[str, str]:
+    """Where each part of the model comes from, when one of them is trained."""
+    if name in ("prompts", "report_vae"):
+        return dict.fromkeys(PARTS[name].begins, str(begun))
+    trained = {"prompt_encoders": out / "prompts", "report_vae": out / "report_vae"}
+    found = {"image_vae": BUNDLED, **{key: str(run) for key, run in trained.items()}}
+    if name == "joint":
+        for modality in ("frontal", "lateral", "report"):
+            found[f"{modality}_denoiser"] = str(out / modality)
+        return found
+    return found | dict.fromkeys(PARTS[name].begins, BUNDLED)
+
+
+def changed(stage: StageConfig, part: Part, share: float) -> StageConfig:
+    """The stage with a part's steps, at a precision that this processor computes in."""
+    wanted = stage.optimization.precision
+    fast = computes_in(wanted, torch.device("cpu"))
+    steps = max(4, round(part.steps * share))
+    optimization = replace(
+        stage.optimization,
+        steps=steps,
+        batch_size=part.batch_size,
+        learning_rate=part.learning_rate,
+        precision=wanted if fast else "fp32",
+        save_every=min(250, steps),
+    )
+    return replace(stage, optimization=optimization)
+
+
+if __name__ == "__main__":
+    app()
