@@ -4,7 +4,7 @@ Nothing here is run by itself; see multi_prompt_ablation.py and joint_ablation.p
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -108,16 +108,6 @@ def agreement_with(truth: np.ndarray, found: np.ndarray) -> float:
     if found.dtype == bool:
         return f1(truth, found).macro
     return mean(auroc(truth, found))
-
-
-def kept(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Read results, or make and keep them."""
-    if not path.exists():
-        aside = path.with_name(f".{path.stem}.part.npz")
-        np.savez(aside, **make())
-        aside.rename(path)
-    with np.load(path) as stored:
-        return {key: stored[key] for key in stored.files}
 
 
 def seconds_of(run: Path) -> float:

@@ -6,7 +6,7 @@
 
 The wheel is under the MIT license; it holds one CT and its segmentation by TotalSegmentator's
 labels. What is kept: soft tissue without bones, gas and contrast agent (5 mm); each lung's distance
-from its border (2.5 mm); bones, vessels and airways as specks (1.4 x 1.4 x 2.5 mm). A mass in the
+from its border (2.5 mm); bones and airways as specks (1.4 x 1.4 x 2.5 mm). A mass in the
 left lower lobe is left out, and what the contrast agent's streaks hide on the right is mirrored.
 """
 
@@ -31,8 +31,6 @@ RIBS = range(92, 116)
 RIGHT_FIRST_RIB, LEFT_FIRST_RIB, STERNUM, CARTILAGE = 104, 92, 116, 118
 BONES = (*VERTEBRAE, SCAPULA, CLAVICLE, HUMERUS, *RIBS, STERNUM, CARTILAGE)
 ALL_BONES = (*range(25, 51), *range(69, 75), *RIBS, STERNUM, CARTILAGE)
-PARENCHYMA, BLOOD = -865, 40
-"""HU of lung between its vessels; of blood without contrast agent."""
 
 
 def main() -> None:
@@ -51,7 +49,6 @@ def main() -> None:
         "lobes": lobes.astype(np.uint8),
         "tissue": _delta(_tissue(hu, label, body, lung | airway)),
         "trunk": _delta(_trunk(label, lung)),
-        **_specks("vessel", _vessels(hu, lung)),
         **_specks("airway", np.where(airway, np.clip(-hu / 1000, 0, 1), 0)),
         **_specks("bone", *_bones(hu, label, lung)),
     }
@@ -128,20 +125,6 @@ def _hull(section: np.ndarray) -> np.ndarray:
         inside = np.flatnonzero(section[row])
         filled[row] = (columns >= inside[0]) & (columns <= inside[-1])
     return ndimage.binary_closing(np.pad(filled, 40), iterations=40)[40:-40, 40:-40]
-
-
-def _vessels(hu: np.ndarray, lung: np.ndarray) -> np.ndarray:
-    """How much denser than the lung about them vessels are, in units of water."""
-    depth = ndimage.distance_transform_edt(lung, sampling=STEP)
-    dense = np.clip(np.minimum(hu, BLOOD).astype(np.float32) - PARENCHYMA, 0, None) / 1000
-    smooth = ndimage.gaussian_filter(hu.astype(np.float32), (0.45, 0.9, 0.9))
-    dense[(smooth < -795) | (depth < 2.0)] = 0
-    z, y, x = np.ogrid[tuple(map(slice, hu.shape))]
-    mass = ((x - 317) / 38) ** 2 + ((y - 367) / 38) ** 2 + ((z - 43.5) / 7) ** 2 < 1
-    dense[mass] = 0
-    regions, _ = ndimage.label(dense > 0, np.ones((3, 3, 3)))
-    dense[(np.bincount(regions.ravel()) < 25)[regions]] = 0  # noise
-    return dense
 
 
 def _bones(hu: np.ndarray, label: np.ndarray, lung: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -25,8 +25,8 @@ from completed import told as named
 
 from xgem.cli.progress import progress_bars
 from xgem.data.whole_file import write_json
-from xgem.evaluation.agreement import agreement, correlation, mean_auroc
-from xgem.evaluation.attributes import ATTRIBUTES, AttributeReader, attributes_of, correlations
+from xgem.evaluation.agreement import agreement, correlation, correlations, mean_auroc
+from xgem.evaluation.attributes import ATTRIBUTES, AttributeReader, attributes_of
 from xgem.evaluation.bootstrap import Estimate, bootstrap
 from xgem.evaluation.diversity import diversity, nearest
 from xgem.evaluation.findings import (
@@ -363,16 +363,20 @@ class Figures:
                 seen, unseen = (
                     nearest(scores[key], other[key]) for other in (self.training[1], self.others[1])
                 )
+
+                def nearer(rows: np.ndarray, which: np.ndarray = seen < unseen) -> float:
+                    return float(which[rows].mean())
+
                 rows[name] = {
                     "to training": float(np.median(seen)),
                     "to unseen": float(np.median(unseen)),
-                    "nearer to training": self.estimate(share(seen < unseen)),
+                    "nearer to training": self.estimate(nearer),
                 }
         return rows
 
     def pixels(self) -> Rows:
         """How bright and how rich in contrast radiographs are."""
-        sets = {name: (view, scores) for name, (view, scores) in self.view_scores().items()}
+        sets = self.view_scores()
         for way, scores in self.whole().items():
             sets |= {f"{v.letter}, {way}": (v, scores) for v in VIEWS if way != "true studies"}
         return {
@@ -389,18 +393,7 @@ class Figures:
 
 def micro(there: np.ndarray, found: np.ndarray) -> Callable[[np.ndarray], float]:
     """Micro F1 over all findings, of the studies of given places."""
-
-    def statistic(rows: np.ndarray) -> float:
-        true, told = there[rows], found[rows]
-        both, either = (true & told).sum(), true.sum() + told.sum()
-        return float(2 * both / either) if either else float("nan")
-
-    return statistic
-
-
-def share(which: np.ndarray) -> Callable[[np.ndarray], float]:
-    """The share of the given places for which something holds."""
-    return lambda rows: float(which[rows].mean())
+    return lambda rows: f1(there[rows], found[rows]).micro
 
 
 def paired(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keeping import kept
 
 from xgem.data.labels import findings_of
 from xgem.data.resampling import resize
@@ -161,14 +162,8 @@ class Completed:
 
     def kept(self, name: str, make: Callable[[], Scores]) -> Scores:
         """Read scores, or make and keep them."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        file = self.folder / f"{name.replace('->', ' to ').replace(' ', '-').strip('-')}.npz"
-        if not file.exists():
-            aside = file.with_name(f".{file.stem}.part.npz")
-            np.savez(aside, **make())
-            aside.rename(file)
-        with np.load(file) as stored:
-            return {key: stored[key] for key in stored.files}
+        file = f"{name.replace('->', ' to ').replace(' ', '-').strip('-')}.npz"
+        return kept(self.folder / file, make)
 
 
 def kept_under(xgem: XGeM, judge: Judge, seed: int, count: int) -> str:

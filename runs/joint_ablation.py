@@ -21,6 +21,7 @@ import ablation
 import multi_prompt_ablation
 import numpy as np
 import typer
+from keeping import kept
 
 from xgem.cli.progress import progress_bars
 from xgem.denoisers.coupling import CouplingConfig, CouplingMode
@@ -67,7 +68,7 @@ def main(
                 for guidance in GUIDANCE if (run / "joint").exists() else (1.0,):
                     name = way if guidance == 1 else f"{way}, guidance {guidance:g}"
                     place = run / f"made-{way.replace(' ', '-')}-{guidance:g}-{count}.npz"
-                    found = ablation.kept(
+                    found = kept(
                         place,
                         lambda run=run, way=way, guidance=guidance: generated(
                             run, way, guidance, count, judge, report

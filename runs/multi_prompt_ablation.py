@@ -20,6 +20,7 @@ from typing import Annotated
 import ablation
 import numpy as np
 import typer
+from keeping import kept
 
 from xgem.cli.progress import progress_bars
 from xgem.evaluation.bootstrap import Estimate
@@ -64,7 +65,7 @@ def main(
                 run = variant_run(out, seed, name, shorten, report)
                 seconds += ablation.seconds_of(run)
                 place = run / f"scores-{count}.npz"
-                found = ablation.kept(place, lambda run=run: scored(run, judge, studies, report))
+                found = kept(place, lambda run=run: scored(run, judge, studies, report))
                 scores[name].append(found)
     results = compared(scores, ablation.truth_of(studies))
     facts = {

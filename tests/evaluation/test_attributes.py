@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from xgem.evaluation.attributes import ATTRIBUTES, AttributeReader, attributes_of, correlations
+from xgem.evaluation.agreement import correlations
+from xgem.evaluation.attributes import ATTRIBUTES, AttributeReader, attributes_of
 from xgem.phantoms.anatomy import sample_patient
 
 

@@ -29,17 +29,25 @@ class Agreement:
     """Of different studies; the interval is over shuffles."""
 
 
-def correlation(
+def correlations(
     first: Float[np.ndarray, "studies targets"], second: Float[np.ndarray, "studies targets"]
-) -> float:
-    """The mean over findings of Pearson's r between the logits of two judges."""
+) -> Float[np.ndarray, " targets"]:
+    """Pearson's r of each column; NaN where one does not vary."""
 
     def standard(values: Numbers) -> Float[np.ndarray, "studies targets"]:
         spread = values.std(axis=0)
         centered: np.ndarray = values - values.mean(axis=0)
         return centered / np.where(spread > 0, spread, np.nan)
 
-    return mean((standard(first) * standard(second)).mean(axis=0))
+    found: np.ndarray = (standard(first) * standard(second)).mean(axis=0)
+    return found
+
+
+def correlation(
+    first: Float[np.ndarray, "studies targets"], second: Float[np.ndarray, "studies targets"]
+) -> float:
+    """The mean over findings of Pearson's r between the logits of two judges."""
+    return mean(correlations(first, second))
 
 
 def mean_auroc(

@@ -6,6 +6,7 @@ regressions on a judge's features, which learn from phantoms, whose patients are
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -39,10 +40,8 @@ def attributes_of(patients: Sequence[Patient]) -> Float[np.ndarray, "studies att
 class AttributeReader:
     """Reads the attributes of patients off a judge's features of one view."""
 
-    middle: Float[np.ndarray, " features"]
-    spread: Float[np.ndarray, " features"]
-    weights: Float[np.ndarray, "features attributes"]
-    bias: Float[np.ndarray, " attributes"]
+    fitted: Any
+    """A pipeline of scikit-learn."""
 
     @classmethod
     def learn(
@@ -59,29 +58,17 @@ class AttributeReader:
         """
         try:
             from sklearn.linear_model import RidgeCV
+            from sklearn.pipeline import make_pipeline
+            from sklearn.preprocessing import StandardScaler
         except ImportError as error:
             raise ConfigError(
                 "reading attributes needs scikit-learn; install it with: pip install "
                 "'xgem[evaluation]'"
             ) from error
-        middle, spread = features.mean(0), features.std(0) + 1e-6
-        scaled = (features - middle) / spread
-        fits = [RidgeCV(alphas=STRENGTHS).fit(scaled, column) for column in attributes.T]
-        weights = np.stack([fit.coef_ for fit in fits], axis=-1)
-        return cls(middle, spread, weights, np.array([fit.intercept_ for fit in fits]))
+        ridge = RidgeCV(alphas=STRENGTHS, alpha_per_target=True)
+        return cls(make_pipeline(StandardScaler(), ridge).fit(features, attributes))
 
     def read(self, features: Features) -> Float[np.ndarray, "studies attributes"]:
         """Say what the patients of radiographs look like."""
-        found: np.ndarray = (features - self.middle) / self.spread @ self.weights + self.bias
+        found: np.ndarray = self.fitted.predict(features)
         return found
-
-
-def correlations(
-    first: Float[np.ndarray, "studies attributes"], second: Float[np.ndarray, "studies attributes"]
-) -> Float[np.ndarray, " attributes"]:
-    """Pearson's r of each attribute; NaN where one does not vary."""
-    centered = [values - values.mean(0) for values in (first, second)]
-    spread = np.sqrt(np.prod([(values**2).sum(0) for values in centered], axis=0))
-    shared = (centered[0] * centered[1]).sum(0)
-    found: np.ndarray = np.where(spread > 0, shared / np.where(spread > 0, spread, 1), np.nan)
-    return found

@@ -112,11 +112,11 @@ def _support(
 ) -> tuple[Array, Array]:
     """Where a finding of ``label`` may be seen, by what it is declared to touch in 3-D."""
     touched = _moved(first, second)
-    found = [f for f in (of_label(before, label), of_label(after, label)) if f]
-    # The haze of an edema lies about the hila and goes with them.
-    found += [f for f in (of_label(before, "Edema"),) if f and touched.any()]
+    found = [of_label(before, label), of_label(after, label)]
+    if touched.any():  # The haze of an edema lies about the hila and goes with them.
+        found.append(of_label(before, "Edema"))
     for finding in found:
-        if finding.label in _IN_LUNG:
+        if finding and finding.label in _IN_LUNG:
             for sign in SIGNS[finding.side or "bilateral"]:
                 for scene in (first, second):
                     touched = touched | (scene.chest.lungs[0 if sign < 0 else 1] > 0)

@@ -5,7 +5,7 @@ import numpy as np
 from xgem.phantoms.physique import bent, straight
 from xgem.phantoms.specks import Array, Specks, lengths
 
-_CORTEX = 1.35
+CORTEX = 1.35
 """mm of water that a millimeter of cortical bone weighs beyond the soft tissue in its place."""
 _THICK, _SPONGY = 0.55, 0.05
 """The cortex, mm, and the density of what it encloses against its own."""
@@ -38,7 +38,7 @@ def hollow(rib: Specks, fine: bool) -> Specks:
     turn = (np.arange(around) + 0.618 * np.arange(len(middle))[:, None]) * (2 * np.pi / around)
     rings = (up * tall[:, None])[:, None] * np.sin(turn)[..., None]
     rings = rings + (outward * deep[:, None])[:, None] * np.cos(turn)[..., None]
-    each = _CORTEX * lengths(middle) / around
+    each = CORTEX * lengths(middle) / around
     shell = each * _THICK * np.pi * (tall + deep)
     inside = each * _SPONGY * np.pi * tall * deep
     points = np.concatenate([(middle[:, None] + s * rings).reshape(-1, 3) for s in (1.0, 0.6)])

@@ -21,13 +21,11 @@ from xgem.phantoms.atlas import (
 )
 from xgem.phantoms.deformation import Deformation, ramp
 from xgem.phantoms.physique import bent, straight
-from xgem.phantoms.ribs import rib_part
+from xgem.phantoms.ribs import CORTEX, rib_part
 from xgem.phantoms.specks import Array, Specks, join, lengths, smooth_path
 from xgem.phantoms.streams import Stream, stream
 from xgem.study import Finding
 
-CORTEX = 1.35
-"""mm of water that a millimeter of cortical bone weighs beyond the soft tissue in its place."""
 _HARDNESS = 2.5
 """How much more bone weighs for the radiation of a radiograph than for that of the scan."""
 _BLADE = np.float32(0.55)
