@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from xgem.data.labels import findings_of
 from xgem.data.store import Store
@@ -19,6 +20,7 @@ from xgem.evaluation.findings import ANY_SIDE, auroc, f1, mean, presence
 from xgem.evaluation.judge import Judge
 from xgem.evaluation.judge_training import OPTIMIZATION, SEEDS, JudgeRecipe, train_judge
 from xgem.phantoms import simulate
+from xgem.precision import computes_in
 from xgem.progress import Progress
 from xgem.recipes.micro import micro
 from xgem.study import REPORT, Modality, Study
@@ -120,7 +122,8 @@ def seconds_of(run: Path) -> float:
 
 
 def with_steps(recipe: Recipe, steps: dict[str, int], shorten: int) -> Recipe:
-    """Give stages other numbers of steps, by name, and let denoisers compute in bf16."""
+    """Give stages other numbers of steps, by name, and let denoisers compute in bf16 if it pays."""
+    half = "bf16" if computes_in("bf16", torch.device("cpu")) else "fp32"
 
     def changed(stage: StageConfig) -> StageConfig:
         count = max(4, steps[stage.name] // shorten)
@@ -129,7 +132,7 @@ def with_steps(recipe: Recipe, steps: dict[str, int], shorten: int) -> Recipe:
             steps=count,
             save_every=max(50, count // 3),
             ema=0.995,
-            precision="bf16" if stage.encoded else "fp32",
+            precision=half if stage.encoded else "fp32",
         )
         return replace(stage, optimization=optimization)
 

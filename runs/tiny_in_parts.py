@@ -46,7 +46,7 @@ class Part:
 
 PARTS = {
     "prompts": Part("shared_space", 500, 64, 6e-4, ("prompt_encoders",)),
-    "report_vae": Part("autoencoders-report_vae", 3000, 32, 1.5e-3, ("report_vae",)),
+    "report_vae": Part("autoencoders-report_vae", 6000, 32, 1.2e-3, ("report_vae",)),
     "frontal": Part("denoising-frontal", 3000, 32, 6e-4, ("frontal_denoiser",)),
     "lateral": Part("denoising-lateral", 2400, 32, 6e-4, ("lateral_denoiser",)),
     "report": Part("denoising-report", 3000, 256, 1e-3),

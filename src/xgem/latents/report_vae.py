@@ -16,6 +16,7 @@ from xgem.kinds import AutoencoderKind
 from xgem.latents.normalization import LatentNormalization
 from xgem.latents.posterior import kl_divergence, sample_posterior
 from xgem.latents.report_writing import Choose, MarkIds, close, drawn, most_likely, write_ids
+from xgem.latents.word_pairs import WordPairs
 from xgem.ranges import Count, Depth, Fraction, Place, Positive
 from xgem.share import Share
 from xgem.study import Content
@@ -81,6 +82,9 @@ class ReportVaeConfig(AutoencoderKind):
     emphasized_words: tuple[str, ...] = ()
     """Words whose loss counts ``emphasis`` times: side, site, size."""
     emphasis: float = 1.0
+    pairs: float = 0.0
+    """Weight of the loss that asks the latent which emphasized words share a sentence, in nats a
+    token; see `WordPairs`. Released: none."""
 
     def __post_init__(self) -> None:
         if self.first_position + self.longest - 1 > self.decoder_positions:
@@ -158,6 +162,8 @@ class ReportVae(nn.Module):
         self.to_memory = nn.Linear(config.latent, memory_width, bias=False)
         self.to_embedding = nn.Linear(config.latent, width, bias=False)
         self.normalization = LatentNormalization(config.latent, 0, config.latent_std)
+        if config.pairs:
+            self.pairs = WordPairs(config.latent, len(config.emphasized_words))
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
@@ -180,6 +186,20 @@ class ReportVae(nn.Module):
             self.config.emphasis
         )
         return weights
+
+    @cached_property
+    def places(self) -> Int[Tensor, " vocabulary"]:
+        """Place of each decoder token among the emphasized words; their number for all others."""
+        words = self.config.emphasized_words
+        places = torch.full((self.config.decoder_vocabulary_size,), len(words))
+        for place, word in enumerate(words):
+            places[self.decoder_tokens.ids_of_words([word])] = place
+        return places
+
+    @cached_property
+    def periods(self) -> Int[Tensor, " periods"]:
+        """The decoder's tokens that end a sentence."""
+        return torch.tensor(self.decoder_tokens.ids_of_words(["."]))
 
     def collate(self, contents: Sequence[Content]) -> Int[Tensor, "batch tokens"]:
         """Encode reports for the encoder, padded to the longest."""
@@ -285,10 +305,22 @@ class ReportVae(nn.Module):
         divergence = share.average(kl_divergence(mean.float(), logvar.float()))
         ramp = max(0.0, (progress - config.kl_start) / (1 - config.kl_start))
         paid = divergence.clamp_min(config.free_bits).sum()
-        return {
+        terms = {
             "tokens": share.portion * tokens,
             "kl": share.portion * ramp * config.kl_weight * paid,
         }
+        if config.pairs:
+            terms["pairs"] = config.pairs * share.mean(self._pair_losses(written, raw))
+        return terms
+
+    def _pair_losses(
+        self, ids: Int[Tensor, "batch tokens"], raw: Float[Tensor, "batch latent"]
+    ) -> Float[Tensor, " batch"]:
+        """Score what latents tell of pairs of words, in nats a token of their reports."""
+        words = self.places.to(ids.device)[ids]
+        ends = torch.isin(ids, self.periods.to(ids.device))
+        tokens = (ids != self.decoder_tokens.pad).sum(1)
+        return self.pairs.loss(raw, self.pairs.there(words, ends)) / tokens
 
     def _decoder_ids(self, ids: Int[Tensor, "batch tokens"]) -> Int[Tensor, "batch written"]:
         """Give the same reports in the decoder's vocabulary."""
