@@ -6,7 +6,7 @@
 Small networks do not share two cores well: two processes of one thread each are a quarter faster
 than one of two. Prompts and the report autoencoder begin with --begun, the image autoencoder and
 the denoisers with the bundled model. Side by side are trained: prompt encoders and report
-autoencoder; both image denoisers; then the report's denoiser, and the couplings, which write the
+autoencoder; then the report's denoiser; both image denoisers; and the couplings, which write the
 whole model to OUT/joint/model. --share multiplies all steps. Stopped at any moment, the same call
 goes on. In bf16 where the processor has instructions for it.
 """
@@ -45,15 +45,16 @@ class Part:
 
 
 PARTS = {
-    "prompts": Part("shared_space", 500, 64, 6e-4, ("prompt_encoders",)),
+    "prompts": Part("shared_space", 350, 128, 8e-4, ("prompt_encoders",)),
     "report_vae": Part("autoencoders-report_vae", 6000, 32, 1.2e-3, ("report_vae",)),
     "frontal": Part("denoising-frontal", 3000, 32, 6e-4, ("frontal_denoiser",)),
     "lateral": Part("denoising-lateral", 2400, 32, 6e-4, ("lateral_denoiser",)),
     "report": Part("denoising-report", 3000, 256, 1e-3),
     "joint": Part("joint", 300, 64, 1e-3),
 }
-ROUNDS = (("prompts", "report_vae"), ("frontal", "lateral"), ("report",), ("joint",))
-"""What is trained side by side, and in which order."""
+ROUNDS = (("prompts", "report_vae"), ("report",), ("frontal", "lateral"), ("joint",))
+"""What is trained side by side, and in which order: the report's denoiser encodes all studies for
+those after it."""
 
 app = typer.Typer(add_completion=False)
 

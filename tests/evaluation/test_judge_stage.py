@@ -6,16 +6,12 @@ from torch.nn import functional as F
 from xgem.data.batches import collate_images
 from xgem.evaluation.findings import Target
 from xgem.evaluation.judge_network import JudgeNetwork
-from xgem.evaluation.judge_stage import JudgeStage, varied
-from xgem.share import ALONE, Share
+from xgem.evaluation.judge_stage import JudgeStage
+from xgem.share import ALONE
 from xgem.study import FRONTAL
 from xgem.training.studies import Studies
 
 EFFUSIONS = (Target("Pleural Effusion", "left"), Target("Pleural Effusion", "right"))
-
-
-def seeded() -> Share:
-    return ALONE.share(8, torch.Generator().manual_seed(0))
 
 
 @pytest.fixture
@@ -46,20 +42,3 @@ def test_held_out_studies_are_scored_as_they_are(stage, spots):
     truth = [[target.is_in(study.findings) for target in EFFUSIONS] for study in studies]
     expected = F.binary_cross_entropy_with_logits(logits, torch.tensor(np.array(truth)).float())
     torch.testing.assert_close(found, expected)
-
-
-def test_varied_images_are_moved_by_few_pixels():
-    image = torch.zeros(8, 1, 32, 32)
-    image[:, :, 16, 16] = 1
-    changed = varied(image, seeded())
-    places = [divmod(int(one.argmax()), 32) for one in changed[:, 0]]
-    assert len(set(places)) > 1
-    assert all(abs(y - 16) <= 4 and abs(x - 16) <= 4 for y, x in places)
-
-
-def test_varied_images_are_exposed_anew_by_a_little():
-    changed = varied(torch.full((8, 1, 32, 32), 0.5), seeded())
-    levels = changed.mean((1, 2, 3))
-    assert levels.std() > 0
-    assert (levels - 0.5).abs().max() <= 0.1
-    assert torch.equal(changed, varied(torch.full((8, 1, 32, 32), 0.5), seeded()))

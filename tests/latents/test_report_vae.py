@@ -109,7 +109,7 @@ def test_the_latent_is_asked_for_pairs_where_they_weigh(small_config: ModelConfi
     config = replace(vae.config, emphasized_words=("left", "effusion", "nodule"), pairs=2.0)
     asked = config.build()
     ids = asked.collate(REPORTS)
-    held = asked.pairs.there(asked.places[ids], torch.isin(ids, asked.periods))
+    held = asked.pairs.there(*asked.finder(ids))
     # left, effusion and both together; a nodule; nothing.
     assert held.sum(1).tolist() == [3, 1, 0]
     torch.nn.init.normal_(asked.pairs.told.weight)

@@ -1,6 +1,7 @@
 import torch
 
-from xgem.latents.word_pairs import WordPairs
+from xgem.data.report_tokens import ReportTokens
+from xgem.latents.word_pairs import WordFinder, WordPairs
 
 WORDS = ("left", "right", "effusion")
 OTHER, PERIOD = len(WORDS), -1
@@ -51,3 +52,13 @@ def test_what_a_latent_holds_is_learned() -> None:
         loss.backward()
         optimizer.step()
     assert torch.equal(pairs.told(raw) > 0, there)
+
+
+def test_words_and_ends_are_found_in_any_case() -> None:
+    reports = ["No left effusion. Left lung clear.", "Nothing"]
+    tokens = ReportTokens.learn(reports * 20, 330)
+    finder = WordFinder(tokens, ("left", "effusion"))
+    places, ends = finder(tokens.encode(reports, 64))
+    assert sorted(places[0][places[0] < 2].tolist()) == [0, 0, 1]
+    assert ends.sum(1).tolist() == [2, 0]
+    assert (places[1] == 2).all()

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -75,7 +76,7 @@ def test_each_pair_is_scored_on_the_studies_that_hold_both(
     for modality in (FRONTAL, REPORT):
         encoder = small_model.parts[modality].prompt_encoder
         vectors.append(encoder(encoder.collate(gappy_studies.contents(modality, both))))
-    expected = contrastive_loss(*vectors, stage.extra())
+    expected = contrastive_loss(*vectors, stage.temperature())
     torch.testing.assert_close(terms["FT"], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -94,4 +95,52 @@ def test_a_batch_of_any_mask_can_be_scored(
     held = bin(mask).count("1")
     assert len(terms) == (held * (held - 1) // 2 or 1)
     torch.stack(list(terms.values())).sum().backward()
-    assert (stage.extra.log_scale.grad != 0) == (held > 1)
+    assert (stage.temperature.log_scale.grad != 0) == (held > 1)
+
+
+ASKING = replace(CONFIG, pairs=0.5, words=("left", "right", "effusion", "no"))
+
+
+def test_every_vector_is_asked_for_the_words_of_its_report(
+    small_model: Model, gappy_studies: Studies
+) -> None:
+    stage = SharedSpace(ASKING, small_model, gappy_studies, gappy_studies, 0)
+    assert stage.pairs is not None
+    torch.nn.init.normal_(stage.pairs.told.weight)
+    batch = stage.batch(0, ALONE, torch.Generator())
+    found = stage.loss(batch, 0.0)["pairs"]
+    losses = []
+    for study in batch.studies:
+        contents = gappy_studies[study].contents
+        if REPORT not in contents:
+            continue
+        tokens = small_model.parts[REPORT].prompt_encoder.collate([contents[REPORT]])
+        asked = stage.pairs.there(*stage.finder(tokens))
+        for modality in contents:
+            encoder = small_model.parts[modality].prompt_encoder
+            vector = encoder(encoder.collate(gappy_studies.contents(modality, [study])))
+            losses.append(stage.pairs.loss(vector * vector.shape[1] ** 0.5, asked)[0])
+    expected = 0.5 * torch.stack(losses).mean()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_studies_without_a_report_are_asked_nothing(
+    small_model: Model, gappy_studies: Studies
+) -> None:
+    stage = SharedSpace(ASKING, small_model, gappy_studies, gappy_studies, 0)
+    views = [i for i in range(len(gappy_studies)) if REPORT not in gappy_studies[i].contents]
+    assert "pairs" not in stage.loss(
+        stage._batch(gappy_studies, views, ALONE, torch.Generator()), 0.0
+    )
+
+
+def test_radiographs_vary_in_training_alone(small_model: Model, gappy_studies: Studies) -> None:
+    config = replace(CONFIG, vary=True)
+    stage = SharedSpace(config, small_model, gappy_studies, gappy_studies, 0)
+    drawn = [stage.batch(0, ALONE, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
+    once, again, other = (batch.inputs[FRONTAL] for batch in drawn)
+    assert torch.equal(once, again)
+    assert not torch.equal(once, other)
+    assert torch.equal(drawn[0].inputs[REPORT], drawn[2].inputs[REPORT])
+    scored = [stage.validation_loss(ALONE)["FT"] for _ in range(2)]
+    assert torch.equal(*scored)

@@ -15,9 +15,7 @@ from xgem.share import Share, Split
 from xgem.study import Modality
 from xgem.training.stage import Batch
 from xgem.training.studies import Studies
-
-_SHIFT = 4
-"""Pixels by which training images are moved at most."""
+from xgem.training.variation import Variation
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,8 @@ class JudgeStage:
         share = split.share(len(studies), rng)
         own = share.of(studies)
         images = collate_images(self.train.contents(self.view, own))
-        return JudgeBatch(tuple(own), share, varied(images, share), self._truth(self.train, own))
+        images = Variation.drawn(share)(images)
+        return JudgeBatch(tuple(own), share, images, self._truth(self.train, own))
 
     def loss(self, batch: JudgeBatch, progress: float) -> Mapping[str, Tensor]:
         return {"judge": _loss(self.network(batch.images), batch.wanted, batch.share)}
@@ -86,21 +85,3 @@ def _loss(
 ) -> Float[Tensor, ""]:
     losses = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
     return share.mean(losses.mean(1))
-
-
-def varied(
-    images: Float[Tensor, "batch 1 height width"], share: Share
-) -> Float[Tensor, "batch 1 height width"]:
-    """Move each image by a few pixels, and change its contrast and brightness a little."""
-    height, width = images.shape[-2:]
-    padded = F.pad(images, (_SHIFT,) * 4, mode="replicate")
-    places = share.randint(2 * _SHIFT + 1, 2).tolist()
-    moved = torch.stack(
-        [
-            image[:, y : y + height, x : x + width]
-            for image, (y, x) in zip(padded, places, strict=True)
-        ]
-    )
-    contrast, brightness = (share.rand(1, 1, 1) for _ in range(2))
-    exposed: Tensor = moved * (0.9 + 0.2 * contrast) + 0.1 * (brightness - 0.5)
-    return exposed

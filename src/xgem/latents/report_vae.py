@@ -16,7 +16,7 @@ from xgem.kinds import AutoencoderKind
 from xgem.latents.normalization import LatentNormalization
 from xgem.latents.posterior import kl_divergence, sample_posterior
 from xgem.latents.report_writing import Choose, MarkIds, close, drawn, most_likely, write_ids
-from xgem.latents.word_pairs import WordPairs
+from xgem.latents.word_pairs import WordFinder, WordPairs
 from xgem.ranges import Count, Depth, Fraction, Place, Positive
 from xgem.share import Share
 from xgem.study import Content
@@ -188,18 +188,9 @@ class ReportVae(nn.Module):
         return weights
 
     @cached_property
-    def places(self) -> Int[Tensor, " vocabulary"]:
-        """Place of each decoder token among the emphasized words; their number for all others."""
-        words = self.config.emphasized_words
-        places = torch.full((self.config.decoder_vocabulary_size,), len(words))
-        for place, word in enumerate(words):
-            places[self.decoder_tokens.ids_of_words([word])] = place
-        return places
-
-    @cached_property
-    def periods(self) -> Int[Tensor, " periods"]:
-        """The decoder's tokens that end a sentence."""
-        return torch.tensor(self.decoder_tokens.ids_of_words(["."]))
+    def finder(self) -> WordFinder:
+        """Finds the emphasized words in what the decoder learns."""
+        return WordFinder(self.decoder_tokens, self.config.emphasized_words)
 
     def collate(self, contents: Sequence[Content]) -> Int[Tensor, "batch tokens"]:
         """Encode reports for the encoder, padded to the longest."""
@@ -317,10 +308,8 @@ class ReportVae(nn.Module):
         self, ids: Int[Tensor, "batch tokens"], raw: Float[Tensor, "batch latent"]
     ) -> Float[Tensor, " batch"]:
         """Score what latents tell of pairs of words, in nats a token of their reports."""
-        words = self.places.to(ids.device)[ids]
-        ends = torch.isin(ids, self.periods.to(ids.device))
         tokens = (ids != self.decoder_tokens.pad).sum(1)
-        return self.pairs.loss(raw, self.pairs.there(words, ends)) / tokens
+        return self.pairs.loss(raw, self.pairs.there(*self.finder(ids))) / tokens
 
     def _decoder_ids(self, ids: Int[Tensor, "batch tokens"]) -> Int[Tensor, "batch written"]:
         """Give the same reports in the decoder's vocabulary."""

@@ -1,14 +1,38 @@
 """Which words share a sentence: what a report says, told from its latent without writing it."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from xgem.data.report_tokens import ReportTokens
+
 _RARE = 0.01
 """Share of reports that hold a pair, before training."""
+
+
+class WordFinder:
+    """Finds words, and the ends of sentences, among the tokens of reports.
+
+    Args:
+        tokens: the vocabulary.
+        words: each as one token, in any case; one of several tokens is never found.
+    """
+
+    def __init__(self, tokens: ReportTokens, words: Sequence[str]) -> None:
+        self.place = torch.full((len(tokens),), len(words))
+        for place, word in enumerate(words):
+            self.place[tokens.ids_of_words([word])] = place
+        self.periods = torch.tensor(tokens.ids_of_words(["."]))
+
+    def __call__(
+        self, ids: Int[Tensor, "batch tokens"]
+    ) -> tuple[Int[Tensor, "batch tokens"], Bool[Tensor, "batch tokens"]]:
+        """Give the place of each token among the words, and which tokens end a sentence."""
+        return self.place.to(ids.device)[ids], torch.isin(ids, self.periods.to(ids.device))
 
 
 class WordPairs(nn.Module):

@@ -96,7 +96,9 @@ class ConvImageEncoder(ImageEncoder):
     def forward(
         self, images: Float[Tensor, "batch 1 height width"]
     ) -> Float[Tensor, "batch embedding"]:
-        features = self.stem(F.pixel_unshuffle(images * 2 - 1, 2))
+        pixels = F.pixel_unshuffle(images * 2 - 1, 2)
+        # In the other order so few channels take longer, with their gradients.
+        features = self.stem(pixels.contiguous(memory_format=torch.channels_last))
         for level in self.levels:
             features = level(features)
         features = self.squeeze(F.silu(self.norm(features)))

@@ -49,7 +49,12 @@ def tiny() -> Recipe:
         held_out=512,
         vocabulary_size=1024,
         stages=(
-            SharedSpaceConfig(optimization=_optimization(2600, 128, 1e-3)),
+            SharedSpaceConfig(
+                optimization=_optimization(2600, 128, 1e-3),
+                vary=True,
+                pairs=0.1,
+                words=EMPHASIZED,
+            ),
             AutoencoderStageConfig(part="image_vae", optimization=_optimization(4000, 8, 1e-3)),
             AutoencoderStageConfig(
                 part="report_vae",
