@@ -5,7 +5,8 @@ soon as they are there, so that a run that was stopped goes on.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import numpy as np
 from keeping import kept
 
 from xgem.data.labels import findings_of
+from xgem.data.radiograph import Preprocessing
 from xgem.data.resampling import resize
+from xgem.data.store_writer import write_store
 from xgem.errors import ConfigError
 from xgem.evaluation.completions import complete
 from xgem.evaluation.findings import ANY_SIDE, BY_SIDE, Target, presence
@@ -58,12 +61,17 @@ def ready_judge(folder: Path | None, size: int, phantoms: Path | None, report: P
 
 
 def simulated(seeds: range, size: int, report: Progress) -> list[Study]:
-    """Phantoms of some seeds."""
-    studies = []
-    for seed in seeds:
-        studies.append(simulate(seed, size))
-        report("simulating phantoms", len(studies), len(seeds))
-    return studies
+    """Phantoms of some seeds, kept as a store in build/."""
+    store = write_store(
+        Path(f"build/phantoms-{seeds.start}-{len(seeds)}-{size}"),
+        partial(simulate, size=size),
+        seeds,
+        source="phantoms",
+        preprocessing=asdict(Preprocessing(size=size)),
+        workers=2,
+        progress=report,
+    )
+    return [store[place] for place in range(len(store))]
 
 
 def logits(scores: Scores, view: Modality, judge: Judge, targets: Sequence[Target]) -> np.ndarray:

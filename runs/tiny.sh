@@ -14,11 +14,7 @@ python=${PYTHON:-.venv/bin/python}
 $python -m xgem train tiny --out "$run"
 
 # The checkpoint becomes the model that `xgem generate` uses without --model.
-bundled=src/xgem/bundled
-rm -f "$bundled"/model.json "$bundled"/*.safetensors
-mkdir -p "$bundled"
-cp "$run"/model/* "$bundled"/
-(cd "$run" && grep --with-filename '"validation"' */metrics.jsonl) >"$bundled"/training.log
+$python runs/ship.py "$run"
 
 # What it can do: docs/results/bundled.md, and docs/results/sheets.md to look at.
 $python runs/bundled_figures.py --seeds 1

@@ -1,13 +1,13 @@
 """The bundled model from known parts, each trained by a process of its own with one thread.
 
-    python runs/tiny_in_parts.py STORE [--out build/tiny-parts] [--begun runs/begun]
+    python runs/tiny_in_parts.py STORE [--out build/tiny-parts] [--begun bundled]
         [--share 1.0] [--until joint]
 
 Small networks do not share two cores well: two processes of one thread each are a quarter faster
-than one of two. Prompts and the report autoencoder begin with --begun, the image autoencoder and
-the denoisers with the bundled model. Side by side are trained: prompt encoders and report
-autoencoder; then the report's denoiser; both image denoisers; and the couplings, which write the
-whole model to OUT/joint/model. --share multiplies all steps. Stopped at any moment, the same call
+than one of two. Prompts, report autoencoder and image denoisers begin with --begun; the image
+autoencoder stays as it is. Side by side are trained: prompt encoders and report autoencoder; then
+the report's denoiser; both image denoisers; and the couplings, which write the whole model to
+OUT/joint/model. --share multiplies all steps. Stopped at any moment, the same call
 goes on. In bf16 where the processor has instructions for it.
 """
 
@@ -47,10 +47,10 @@ class Part:
 PARTS = {
     "prompts": Part("shared_space", 350, 128, 8e-4, ("prompt_encoders",)),
     "report_vae": Part("autoencoders-report_vae", 6000, 32, 1.2e-3, ("report_vae",)),
-    "frontal": Part("denoising-frontal", 3000, 32, 6e-4, ("frontal_denoiser",)),
-    "lateral": Part("denoising-lateral", 2400, 32, 6e-4, ("lateral_denoiser",)),
-    "report": Part("denoising-report", 3000, 256, 1e-3),
-    "joint": Part("joint", 300, 64, 1e-3),
+    "frontal": Part("denoising-frontal", 1200, 32, 5e-4, ("frontal_denoiser",)),
+    "lateral": Part("denoising-lateral", 1000, 32, 5e-4, ("lateral_denoiser",)),
+    "report": Part("denoising-report", 1200, 256, 1e-3),
+    "joint": Part("joint", 80, 64, 1e-3),
 }
 ROUNDS = (("prompts", "report_vae"), ("report",), ("frontal", "lateral"), ("joint",))
 """What is trained side by side, and in which order: the report's denoiser encodes all studies for
@@ -64,8 +64,8 @@ def main(
     store: Annotated[Path, typer.Argument(help="Store of phantoms.")],
     out: Annotated[Path, typer.Option(help="Where runs go.")] = Path("build/tiny-parts"),
     begun: Annotated[
-        Path, typer.Option(help="Model folder with prompts and the report autoencoder.")
-    ] = Path("runs/begun"),
+        str, typer.Option(help="Model or run that parts begin with, as --init takes it.")
+    ] = BUNDLED,
     share: Annotated[float, typer.Option(min=0.001, help="Multiplies all steps.")] = 1.0,
     until: Annotated[str, typer.Option(help="Last round, by any of its parts.")] = "joint",
     part: Annotated[str | None, typer.Option(help="Train this one here and now.")] = None,
@@ -90,7 +90,7 @@ def main(
             break
 
 
-def train_part(name: str, store: Path, out: Path, begun: Path, share: float) -> None:
+def train_part(name: str, store: Path, out: Path, begun: str, share: float) -> None:
     """Train one part, from where it stands if it was begun."""
     part, recipe = PARTS[name], tiny()
     (stage,) = (stage for stage in recipe.stages if stage.name == part.stage)
@@ -106,17 +106,17 @@ def train_part(name: str, store: Path, out: Path, begun: Path, share: float) -> 
         shutil.move(run / "encoded", encodings)
 
 
-def known(name: str, out: Path, begun: Path) -> dict[str, str]:
+def known(name: str, out: Path, begun: str) -> dict[str, str]:
     """Where each part of the model comes from, when one of them is trained."""
     if name in ("prompts", "report_vae"):
-        return dict.fromkeys(PARTS[name].begins, str(begun))
+        return dict.fromkeys(PARTS[name].begins, begun)
     trained = {"prompt_encoders": out / "prompts", "report_vae": out / "report_vae"}
     found = {"image_vae": BUNDLED, **{key: str(run) for key, run in trained.items()}}
     if name == "joint":
         for modality in ("frontal", "lateral", "report"):
             found[f"{modality}_denoiser"] = str(out / modality)
         return found
-    return found | dict.fromkeys(PARTS[name].begins, BUNDLED)
+    return found | dict.fromkeys(PARTS[name].begins, begun)
 
 
 def changed(stage: StageConfig, part: Part, share: float) -> StageConfig:

@@ -19,7 +19,7 @@ def train(
         int, typer.Option(min=1, help="Phantoms to simulate where no store is given.")
     ] = 6000,
     size: Annotated[int, typer.Option(min=32, max=512, help="Their pixels a side.")] = 128,
-    steps: Annotated[int, typer.Option(min=1, help="Of each view.")] = 1600,
+    steps: Annotated[int, typer.Option(min=1, help="Of each view.")] = 3000,
     held_out: Annotated[
         int, typer.Option(min=1, help="Studies at the end of the store that are only scored.")
     ] = 500,

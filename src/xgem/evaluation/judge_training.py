@@ -9,7 +9,7 @@ RUN/
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from xgem.evaluation.judge import PHANTOMS, Judge, JudgeConfig
 from xgem.evaluation.judge_stage import JudgeStage
 from xgem.evaluation.tables import plain
 from xgem.phantoms import simulate
+from xgem.precision import Precision, computes_in
 from xgem.progress import Progress
 from xgem.sampling.pipeline import SIMULATED
 from xgem.study import FRONTAL, LATERAL, Modality
@@ -46,8 +47,8 @@ VIEWS = (FRONTAL, LATERAL)
 SEEDS = range(2_000_000, 2_006_000)
 """Of the phantoms that a judge learns from: none that a model is trained or scored on."""
 OPTIMIZATION = Optimization(
-    steps=1600,
-    batch_size=16,
+    steps=3000,
+    batch_size=32,
     learning_rate=4e-3,
     weight_decay=1e-3,
     warmup=0.1,
@@ -169,6 +170,8 @@ def _trained(out: Path, store: Store, recipe: JudgeRecipe, progress: Progress | 
     )
     trained = len(store) - recipe.held_out
     shown, held_out = Studies(store, range(trained)), Studies(store, range(trained, len(store)))
+    half: Precision = "bf16" if computes_in("bf16", torch.device("cpu")) else "fp32"
+    optimization = replace(recipe.optimization, precision=half)
     for view, network in judge.networks.items():
         stage = JudgeStage(
             network,
@@ -179,7 +182,7 @@ def _trained(out: Path, store: Store, recipe: JudgeRecipe, progress: Progress | 
             recipe.optimization.batch_size,
             recipe.seed,
         )
-        train_stage(stage, recipe.optimization, out / stage.name, recipe.seed, progress)
+        train_stage(stage, optimization, out / stage.name, recipe.seed, progress)
         _round_to_half(network)
     judge.card = {
         "name": "xgem judge",

@@ -34,10 +34,6 @@ class ReportEncoderConfig(PromptEncoderKind):
     width: Count = 768
     empty_text: str = ""
     """The text that stands for no report; released: the empty one."""
-    pooled: Literal["end", "highest_token"] = "end"
-    """Whose state is the report's: that of the first EOS, or that of the token with the highest id.
-    In CLIP's vocabulary they are the same. With a learned one, where EOS has a low id, the second
-    leaves reports unread from that token on; the first bundled model was trained so."""
 
     @property
     def shapes(self) -> dict[str, Any]:
@@ -105,9 +101,6 @@ class ReportEncoder(nn.Module):
         # Pooled here: where EOS is 2, transformers takes CLIP's first configuration for granted,
         # in which 2 was written and EOS was the highest id, and pools there.
         states = self.tower.text_model(input_ids=ids).last_hidden_state
-        if self.config.pooled == "highest_token":
-            places = ids.argmax(-1)
-        else:
-            places = (ids == self.end).int().argmax(-1)
+        places = (ids == self.end).int().argmax(-1)
         pooled = states[torch.arange(len(ids), device=ids.device), places]
         return F.normalize(self.tower.text_projection(pooled).float(), dim=-1)

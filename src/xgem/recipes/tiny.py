@@ -118,7 +118,7 @@ def _model() -> ModelConfig:
         process=Process(schedule=ScheduleConfig(kind="cosine"), prediction=Prediction.VELOCITY),
         sampling=SamplingDefaults(
             steps=12,
-            guidance={"F": 3.0, "L": 3.0, "T": 1.5},
+            guidance={"F": 3.0, "L": 3.0, "T": 3.0},
             # Couplings this young hardly hear each other; docs/results compares.
             joint="chained",
             coupling_guidance=2.0,
