@@ -57,7 +57,8 @@ def page(sets: Mapping[str, Rows]) -> str:
 {model["name"]} ({model["checkpoint"]}) on {phantoms["count"]} phantoms that neither the model
 nor the judge has seen (seeds from {phantoms["first_seed"]:,}); {settings["steps"]} steps of
 {settings["solver"]}, guidance {json.dumps(settings["guidance"])}. In brackets the 95 % interval
-over studies (bootstrap). Made by `python runs/bundled_figures.py --seeds {number} --count {phantoms["count"]}`;
+over studies (bootstrap). Made by
+`python runs/bundled_figures.py --seeds {number} --count {phantoms["count"]}`;
 `bundled.json` holds all numbers, versions and seeds.
 
 ## What is aimed at
