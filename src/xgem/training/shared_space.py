@@ -130,11 +130,11 @@ class SharedSpace:
         self.trained = nn.ModuleDict({name: model.components[name] for name in names})
         self.frozen = nn.ModuleDict()
         self.temperature = Temperature()
-        self.extra = nn.ModuleDict({"temperature": self.temperature})
+        self.extra: nn.Module = self.temperature
         self.pairs: WordPairs | None = None
         if config.pairs:
             self.pairs = WordPairs(model.config.prompt_width, len(config.words))
-            self.extra["pairs"] = self.pairs
+            self.extra = nn.ModuleDict({"temperature": self.temperature, "pairs": self.pairs})
 
     def batch(self, step: int, split: Split, rng: torch.Generator) -> SharedSpaceBatch:
         size = self.config.optimization.batch_size
