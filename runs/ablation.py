@@ -20,7 +20,7 @@ from xgem.evaluation.findings import ANY_SIDE, auroc, f1, mean, presence
 from xgem.evaluation.judge import Judge
 from xgem.evaluation.judge_training import OPTIMIZATION, SEEDS, JudgeRecipe, train_judge
 from xgem.phantoms import simulate
-from xgem.precision import computes_in
+from xgem.precision import or_fp32
 from xgem.progress import Progress
 from xgem.recipes.micro import micro
 from xgem.study import REPORT, Modality, Study
@@ -123,7 +123,7 @@ def seconds_of(run: Path) -> float:
 
 def with_steps(recipe: Recipe, steps: dict[str, int], shorten: int) -> Recipe:
     """Give stages other numbers of steps, by name, and let denoisers compute in bf16 if it pays."""
-    half = "bf16" if computes_in("bf16", torch.device("cpu")) else "fp32"
+    half = or_fp32("bf16", torch.device("cpu"))
 
     def changed(stage: StageConfig) -> StageConfig:
         count = max(4, steps[stage.name] // shorten)

@@ -23,7 +23,7 @@ import torch
 import typer
 
 from xgem.cli.progress import progress_bars
-from xgem.precision import computes_in
+from xgem.precision import or_fp32
 from xgem.recipes.tiny import tiny
 from xgem.training.recipe import StageConfig
 from xgem.training.run import train
@@ -121,15 +121,13 @@ def known(name: str, out: Path, begun: str) -> dict[str, str]:
 
 def changed(stage: StageConfig, part: Part, share: float) -> StageConfig:
     """The stage with a part's steps, at a precision that this processor computes in."""
-    wanted = stage.optimization.precision
-    fast = computes_in(wanted, torch.device("cpu"))
     steps = max(4, round(part.steps * share))
     optimization = replace(
         stage.optimization,
         steps=steps,
         batch_size=part.batch_size,
         learning_rate=part.learning_rate,
-        precision=wanted if fast else "fp32",
+        precision=or_fp32(stage.optimization.precision, torch.device("cpu")),
         save_every=min(250, steps),
     )
     return replace(stage, optimization=optimization)

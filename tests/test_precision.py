@@ -3,7 +3,7 @@ from typing import get_args
 import pytest
 import torch
 
-from xgem.precision import Precision, computes_in, dtype_of
+from xgem.precision import Precision, computes_in, dtype_of, or_fp32
 
 
 def test_each_precision_has_the_bits_that_it_says() -> None:
@@ -22,3 +22,9 @@ def test_processors_compute_in_half_precision_only_where_they_can() -> None:
         image = torch.ones(1, 1, 3, 3, dtype=torch.bfloat16).to_mkldnn()
         with pytest.raises(RuntimeError, match="bf16"):
             torch.mkldnn_convolution(image, image, None, [0, 0], [1, 1], [1, 1], 1)
+
+
+def test_elsewhere_fp32_takes_its_place() -> None:
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    assert [or_fp32(p, gpu) for p in get_args(Precision)] == list(get_args(Precision))
+    assert or_fp32("fp16", cpu) == "fp32"

@@ -22,9 +22,14 @@ def computes_in(precision: Precision, device: "torch.device") -> bool:
 
     Processors do fp32; bf16 from AVX-512 or its like in other makes on; never fp16.
     """
-    import torch
+    import torch  # as above
 
     if device.type != "cpu" or precision == "fp32":
         return True
     supported = torch.backends.mkldnn.is_available() and precision == "bf16"
     return supported and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def or_fp32(precision: Precision, device: "torch.device") -> Precision:
+    """Return the precision where the device computes in it, and fp32 elsewhere."""
+    return precision if computes_in(precision, device) else "fp32"

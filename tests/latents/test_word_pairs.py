@@ -47,7 +47,7 @@ def test_what_a_latent_holds_is_learned() -> None:
     raw = torch.randn(3, 4)
     optimizer = torch.optim.Adam(pairs.parameters(), lr=0.1)
     for _ in range(300):
-        loss = pairs.loss(raw, there).sum()
+        loss = pairs(raw, there).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -51,7 +51,7 @@ def recipe(small_config: ModelConfig) -> Recipe:
         held_out=4,
         vocabulary_size=300,
         stages=(
-            SharedSpaceConfig(optimization=FAST),
+            SharedSpaceConfig(optimization=FAST, vary=True, pairs=0.1, words=("left", "no")),
             AutoencoderStageConfig(part="image_vae", optimization=FAST),
             AutoencoderStageConfig(part="report_vae", optimization=FAST),
             *(DenoisingConfig(modality=modality, optimization=FAST) for modality in CHEST),
@@ -95,7 +95,7 @@ class Line:
     ) -> None:
         torch.manual_seed(0)
         self.trained = nn.ModuleDict({"line": nn.Sequential(nn.Linear(1, 4), nn.Linear(4, 1))})
-        self.frozen, self.extra = nn.ModuleDict(), nn.Module()
+        self.frozen, self.extra = nn.ModuleDict(), nn.ModuleDict()
         self.fail_at, self.infinite_at, self.steep_at = fail_at, infinite_at, steep_at
         self.finished = 0
         self.step = -1

@@ -48,7 +48,7 @@ def test_every_set_of_outputs_trains_couplings_and_environments_alone(
     }
     expected = {f"{m.name}_{kind}" for m in outputs for kind in ("environment", "coupling")}
     assert touched == expected
-    assert stage.extra.log_scale.grad is not None
+    assert stage.temperature.log_scale.grad is not None
 
 
 @torch.no_grad()

@@ -22,7 +22,7 @@ class Parts:
 
     def __init__(self, **components: nn.Module) -> None:
         self.trained, self.frozen = nn.ModuleDict(components), nn.ModuleDict()
-        self.extra = nn.Module()
+        self.extra = nn.ModuleDict()
 
     def batch(self) -> None: ...
 

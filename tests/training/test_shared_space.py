@@ -119,7 +119,7 @@ def test_every_vector_is_asked_for_the_words_of_its_report(
         for modality in contents:
             encoder = small_model.parts[modality].prompt_encoder
             vector = encoder(encoder.collate(gappy_studies.contents(modality, [study])))
-            losses.append(stage.pairs.loss(vector * vector.shape[1] ** 0.5, asked)[0])
+            losses.append(stage.pairs(vector * vector.shape[1] ** 0.5, asked)[0])
     expected = 0.5 * torch.stack(losses).mean()
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 

@@ -44,7 +44,7 @@ class JudgeStage:
         self.batch_size, self.seed = batch_size, seed
         self.name = f"judge-{view.name}"
         self.trained = nn.ModuleDict({"judge": network})
-        self.frozen, self.extra = nn.ModuleDict(), nn.Module()
+        self.frozen, self.extra = nn.ModuleDict(), nn.ModuleDict()
 
     def batch(self, step: int, split: Split, rng: torch.Generator) -> JudgeBatch:
         studies = batch_indices(len(self.train), self.batch_size, self.seed, step)

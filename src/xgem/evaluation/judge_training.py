@@ -33,7 +33,7 @@ from xgem.evaluation.judge import PHANTOMS, Judge, JudgeConfig
 from xgem.evaluation.judge_stage import JudgeStage
 from xgem.evaluation.tables import plain
 from xgem.phantoms import simulate
-from xgem.precision import Precision, computes_in
+from xgem.precision import or_fp32
 from xgem.progress import Progress
 from xgem.sampling.pipeline import SIMULATED
 from xgem.study import FRONTAL, LATERAL, Modality
@@ -53,6 +53,7 @@ OPTIMIZATION = Optimization(
     weight_decay=1e-3,
     warmup=0.1,
     ema=0.0,
+    precision="bf16",
     save_every=200,
 )
 _BEGUN = "judge.json"
@@ -170,8 +171,8 @@ def _trained(out: Path, store: Store, recipe: JudgeRecipe, progress: Progress | 
     )
     trained = len(store) - recipe.held_out
     shown, held_out = Studies(store, range(trained)), Studies(store, range(trained, len(store)))
-    half: Precision = "bf16" if computes_in("bf16", torch.device("cpu")) else "fp32"
-    optimization = replace(recipe.optimization, precision=half)
+    wanted = recipe.optimization
+    optimization = replace(wanted, precision=or_fp32(wanted.precision, torch.device("cpu")))
     for view, network in judge.networks.items():
         stage = JudgeStage(
             network,

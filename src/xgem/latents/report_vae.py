@@ -309,7 +309,8 @@ class ReportVae(nn.Module):
     ) -> Float[Tensor, " batch"]:
         """Score what latents tell of pairs of words, in nats a token of their reports."""
         tokens = (ids != self.decoder_tokens.pad).sum(1)
-        return self.pairs.loss(raw, self.pairs.there(*self.finder(ids))) / tokens
+        losses: Tensor = self.pairs(raw, self.pairs.there(*self.finder(ids))) / tokens
+        return losses
 
     def _decoder_ids(self, ids: Int[Tensor, "batch tokens"]) -> Int[Tensor, "batch written"]:
         """Give the same reports in the decoder's vocabulary."""

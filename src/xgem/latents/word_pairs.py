@@ -81,7 +81,7 @@ class WordPairs(nn.Module):
         found: Tensor = together[:, self.rows, self.columns]
         return found
 
-    def loss(
+    def forward(
         self, raw: Float[Tensor, "batch latent"], there: Bool[Tensor, "batch pairs"]
     ) -> Float[Tensor, " batch"]:
         """Binary cross-entropy of each report, in nats: the sum over its pairs."""

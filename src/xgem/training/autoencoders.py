@@ -94,7 +94,7 @@ class AutoencoderStage:
         self.train, self.held_out = train, held_out
         self.name = config.name
         self.trained = nn.ModuleDict({config.part: model.components[config.part]})
-        self.frozen, self.extra = nn.ModuleDict(), nn.Module()
+        self.frozen, self.extra = nn.ModuleDict(), nn.ModuleDict()
         self.served = [
             parts.modality for parts in model.config.modalities if parts.autoencoder == config.part
         ]

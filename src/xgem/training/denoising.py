@@ -91,7 +91,7 @@ class Denoising:
         name = config.modality.name
         self.name = config.name
         self.trained = nn.ModuleDict({f"{name}_denoiser": model.components[f"{name}_denoiser"]})
-        self.frozen, self.extra = nn.ModuleDict(), nn.Module()
+        self.frozen, self.extra = nn.ModuleDict(), nn.ModuleDict()
         self.levels = model.parts[config.modality].levels
 
     @cached_property

@@ -135,7 +135,8 @@ class Joint:
                 for name in (f"{m.name}_environment", f"{m.name}_coupling")
             }
         )
-        self.extra = Temperature()
+        self.temperature = Temperature()
+        self.extra = nn.ModuleDict({"temperature": self.temperature})
         denoisers = [f"{m.name}_denoiser" for m in coupled]
         self.frozen = nn.ModuleDict({name: model.components[name] for name in denoisers})
         self.frozen.requires_grad_(False)
@@ -268,12 +269,12 @@ class Joint:
         for place, row in enumerate(share.of_pass):
             groups.setdefault(self._group(row), []).append(place)
         losses = [
-            contrastive_loss(one[places], other[places], self.extra())
+            contrastive_loss(one[places], other[places], self.temperature())
             for one, other in combinations(gathered, 2)
             for places in groups.values()
             if len(places) > 1
         ]
-        mean = torch.stack(losses).mean() if losses else self.extra() * 0
+        mean = torch.stack(losses).mean() if losses else self.temperature() * 0
         return share.portion * mean
 
     def validation_loss(self, split: Split) -> Mapping[str, Tensor]:

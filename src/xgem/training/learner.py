@@ -67,8 +67,8 @@ class Learner(nn.Module):
         mesh = init_device_mesh(place.device.type, (place.split.world,))
         for block in self.blocks():
             fully_shard(block, mesh=mesh, reshard_after_forward=True)
-        if any(True for _ in self.extra.parameters()):
-            fully_shard(self.extra, mesh=mesh, reshard_after_forward=True)
+        for part in self.extra.children():
+            fully_shard(part, mesh=mesh, reshard_after_forward=True)
         fully_shard(self, mesh=mesh, reshard_after_forward=True)
 
     def score(self, work: Callable[[], T]) -> T:

@@ -130,11 +130,11 @@ class SharedSpace:
         self.trained = nn.ModuleDict({name: model.components[name] for name in names})
         self.frozen = nn.ModuleDict()
         self.temperature = Temperature()
-        self.extra: nn.Module = self.temperature
+        self.extra = nn.ModuleDict({"temperature": self.temperature})
         self.pairs: WordPairs | None = None
         if config.pairs:
             self.pairs = WordPairs(model.config.prompt_width, len(config.words))
-            self.extra = nn.ModuleDict({"temperature": self.temperature, "pairs": self.pairs})
+            self.extra["pairs"] = self.pairs
 
     def batch(self, step: int, split: Split, rng: torch.Generator) -> SharedSpaceBatch:
         size = self.config.optimization.batch_size
@@ -223,7 +223,7 @@ class SharedSpace:
         for vectors, held in own.values():
             both = held * counted
             # Unit vectors have small entries, from which a linear map learns slowly.
-            losses = pairs.loss(vectors * vectors.shape[1] ** 0.5, there)
+            losses = pairs(vectors * vectors.shape[1] ** 0.5, there)
             total, count = total + (losses * both).sum(), count + both.sum()
         share = batch.share
         mean: Tensor = share.sum(total) / share.sum(count).clamp_min(1)

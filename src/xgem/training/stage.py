@@ -128,7 +128,7 @@ class Stage(Protocol[B]):
         ...
 
     @property
-    def extra(self) -> nn.Module:
+    def extra(self) -> nn.ModuleDict:
         """Parameters that are trained but not part of the model, such as a temperature."""
         ...
 
