@@ -6,11 +6,11 @@ The last RUN holds the whole model; what the metrics of all of them say of held-
 bundled/training.log. A head that helped to train stays behind.
 """
 
-import json
 import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def states(model: Path, manifest: Manifest) -> dict[str, Mapping[str, Tensor]]:
 
 def config_of(manifest: Manifest) -> dict[str, Any]:
     """What the model is; its report autoencoder has no head."""
-    config: dict[str, Any] = json.loads(json.dumps(manifest.config))
+    config: dict[str, Any] = deepcopy(manifest.config)
     for autoencoder in config["autoencoders"].values():
         if HEAD in autoencoder:
             autoencoder[HEAD] = 0.0
