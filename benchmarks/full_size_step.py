@@ -20,8 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -139,18 +138,11 @@ def brief_recipe(name: str, out: Path) -> Any:
 
 def prepare(recipe: str, out: Path, _: str) -> dict[str, Any]:
     """Simulate the studies."""
-    from xgem.data.store_writer import write_store
-    from xgem.phantoms import simulate
+    from xgem.phantoms.store import write_phantoms
     from xgem.recipes import recipe_named
 
-    preprocessing = asdict(recipe_named(recipe).model.preprocessing)
-    write_store(
-        out / "phantoms",
-        partial(simulate, size=preprocessing["size"]),
-        range(STUDIES),
-        source="phantoms",
-        preprocessing=preprocessing,
-    )
+    preprocessing = recipe_named(recipe).model.preprocessing
+    write_phantoms(out / "phantoms", range(STUDIES), preprocessing, workers=1)
     return peak()
 
 

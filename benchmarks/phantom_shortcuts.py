@@ -12,7 +12,6 @@ some patients. Without --data, phantoms are simulated in build/. The last line i
 import argparse
 import json
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,15 @@ from xgem.cli.progress import progress_bars
 from xgem.data.radiograph import Preprocessing
 from xgem.data.resampling import resize
 from xgem.data.store import Store
-from xgem.data.store_writer import write_store
 from xgem.errors import ConfigError, XGeMError
 from xgem.evaluation.findings import SCORED, auroc, mean, presence
 from xgem.evaluation.hierarchical import hierarchical
 from xgem.evaluation.judge import Judge
 from xgem.evaluation.tables import plain
-from xgem.phantoms import simulate
 from xgem.phantoms.anatomy import sample_patient
 from xgem.phantoms.findings import sample_findings
 from xgem.phantoms.simulation import build_scene, develop, project
+from xgem.phantoms.store import write_phantoms
 from xgem.progress import Progress
 from xgem.study import FRONTAL
 from xgem.version import commit
@@ -75,12 +73,11 @@ def main() -> None:
 
 
 def _simulated(chosen: argparse.Namespace, size: int, progress: Progress) -> Store:
-    return write_store(
+    seeds = range(chosen.seed, chosen.seed + chosen.count)
+    return write_phantoms(
         Path(f"build/phantoms-{chosen.seed}-{chosen.count}-{size}"),
-        partial(simulate, size=size),
-        range(chosen.seed, chosen.seed + chosen.count),
-        source="phantoms",
-        preprocessing=asdict(Preprocessing(size=size)),
+        seeds,
+        Preprocessing(size=size),
         workers=chosen.workers,
         progress=progress,
     )

@@ -5,8 +5,7 @@ Nothing here is run by itself; see multi_prompt_ablation.py and joint_ablation.p
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +13,12 @@ import torch
 
 from xgem.data.labels import findings_of
 from xgem.data.store import Store
-from xgem.data.store_writer import write_store
 from xgem.data.whole_file import write_json
 from xgem.evaluation.findings import ANY_SIDE, auroc, f1, mean, presence
 from xgem.evaluation.judge import Judge
 from xgem.evaluation.judge_training import OPTIMIZATION, SEEDS, JudgeRecipe, train_judge
 from xgem.phantoms import simulate
+from xgem.phantoms.store import write_phantoms
 from xgem.precision import or_fp32
 from xgem.progress import Progress
 from xgem.recipes.micro import micro
@@ -44,16 +43,7 @@ def phantom_store(out: Path, shorten: int, report: Progress) -> Store:
 
 def phantoms(folder: Path, seeds: range, report: Progress) -> Store:
     """Simulate studies as `micro` wants them; what is there already is opened."""
-    preprocessing = micro().model.preprocessing
-    return write_store(
-        folder,
-        partial(simulate, size=preprocessing.size),
-        seeds,
-        source="phantoms",
-        preprocessing=asdict(preprocessing),
-        workers=2,
-        progress=report,
-    )
+    return write_phantoms(folder, seeds, micro().model.preprocessing, progress=report)
 
 
 def judge_in(out: Path, shorten: int, report: Progress) -> Judge:

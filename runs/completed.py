@@ -5,8 +5,7 @@ soon as they are there, so that a run that was stopped goes on.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,12 @@ from keeping import kept
 from xgem.data.labels import findings_of
 from xgem.data.radiograph import Preprocessing
 from xgem.data.resampling import resize
-from xgem.data.store_writer import write_store
 from xgem.errors import ConfigError
 from xgem.evaluation.completions import complete
 from xgem.evaluation.findings import ANY_SIDE, BY_SIDE, Target, presence
 from xgem.evaluation.judge import Judge, bundled_judge
 from xgem.evaluation.judge_training import train_judge
-from xgem.phantoms import simulate
+from xgem.phantoms.store import write_phantoms
 from xgem.progress import Progress
 from xgem.sampling.pipeline import XGeM
 from xgem.study import FRONTAL, LATERAL, REPORT, Content, Modality, Study, Task
@@ -62,15 +60,8 @@ def ready_judge(folder: Path | None, size: int, phantoms: Path | None, report: P
 
 def simulated(seeds: range, size: int, report: Progress) -> list[Study]:
     """Phantoms of some seeds, kept as a store in build/."""
-    store = write_store(
-        Path(f"build/phantoms-{seeds.start}-{len(seeds)}-{size}"),
-        partial(simulate, size=size),
-        seeds,
-        source="phantoms",
-        preprocessing=asdict(Preprocessing(size=size)),
-        workers=2,
-        progress=report,
-    )
+    folder = Path(f"build/phantoms-{seeds.start}-{len(seeds)}-{size}")
+    store = write_phantoms(folder, seeds, Preprocessing(size=size), progress=report)
     return [store[place] for place in range(len(store))]
 
 

@@ -73,7 +73,7 @@ def test_a_finished_run_is_not_trained_again(run: Path) -> None:
 def test_what_cannot_be_trained_is_refused_before_anything_is_simulated(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("xgem.training.run.write_store", None)
+    monkeypatch.setattr("xgem.training.run.write_phantoms", None)
     with pytest.raises(ConfigError, match="joint needs shared_space, which is not finished"):
         train(recipe, tmp_path / "run", stage="joint")
     with pytest.raises(ConfigError, match="unknown stage"):
@@ -93,7 +93,7 @@ def test_a_run_that_was_stopped_while_it_simulated_is_resumed(
 
     out = tmp_path / "stopped"
     with monkeypatch.context() as patched:
-        patched.setattr("xgem.training.run.write_store", stop)
+        patched.setattr("xgem.training.run.write_phantoms", stop)
         with pytest.raises(KeyboardInterrupt):
             train(recipe, out, stage="shared_space")
     assert not read_run(out).prepared
@@ -125,7 +125,7 @@ def test_settings_may_change_until_the_data_are_there(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("xgem.training.run.write_store", stop)
+    monkeypatch.setattr("xgem.training.run.write_phantoms", stop)
     for seed in (0, 1):
         with pytest.raises(KeyboardInterrupt):
             train(replace(recipe, seed=seed), tmp_path / "run")

@@ -1,7 +1,5 @@
 """``xgem phantoms``: simulated studies with their truth, as a store."""
 
-from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -27,8 +25,7 @@ def phantoms(
     call.
     """
     from xgem.data.radiograph import Preprocessing
-    from xgem.data.store_writer import write_store
-    from xgem.phantoms import simulate
+    from xgem.phantoms.store import write_phantoms
     from xgem.phantoms.streams import SEEDS
 
     if seed + count > SEEDS:
@@ -38,14 +35,9 @@ def phantoms(
         )
     try:
         with progress_bars() as progress:
-            store = write_store(
-                out,
-                partial(simulate, size=size),
-                range(seed, seed + count),
-                source="phantoms",
-                preprocessing=asdict(Preprocessing(size=size)),
-                workers=workers,
-                progress=progress,
+            seeds = range(seed, seed + count)
+            store = write_phantoms(
+                out, seeds, Preprocessing(size=size), workers=workers, progress=progress
             )
     except KeyboardInterrupt:
         typer.echo("xgem: stopped; the same call goes on where it stood", err=True)

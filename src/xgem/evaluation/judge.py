@@ -20,10 +20,8 @@ from xgem.data.store import Store
 from xgem.errors import CheckpointError, InputError, StoreError, TaskError
 from xgem.evaluation.findings import Target
 from xgem.evaluation.judge_network import JudgeNetwork
+from xgem.phantoms.store import SOURCE
 from xgem.study import Content, Modality, Study
-
-PHANTOMS = "phantoms"
-"""Source of the only stores that a judge knows."""
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -134,7 +132,7 @@ class Judge:
         view: Modality,
         targets: Sequence[Target] | None = None,
         *,
-        source: str = PHANTOMS,
+        source: str = SOURCE,
         batch_size: int = 64,
     ) -> Float[np.ndarray, "studies targets"]:
         """Score one view of simulated or generated studies; see `logits`.
@@ -239,7 +237,7 @@ def require_source(studies: Store | Sequence[Study], source: str) -> None:
                 f"{studies.folder} holds studies of {found}, not {source}; {advice} these all the "
                 f"same, name them: --source {found}"
             )
-    elif source == PHANTOMS:
+    elif source == SOURCE:
         for study in studies:
             if not study.synthetic:
                 raise InputError(

@@ -10,7 +10,6 @@ RUN/
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from torch import nn
 
 from xgem.data.radiograph import Preprocessing
 from xgem.data.store import Store
-from xgem.data.store_writer import write_store
 from xgem.data.whole_file import write_json
 from xgem.errors import ConfigError, StoreError
 from xgem.evaluation.findings import (
@@ -29,10 +27,10 @@ from xgem.evaluation.findings import (
     auroc_by_name,
     require_scikit_learn,
 )
-from xgem.evaluation.judge import PHANTOMS, Judge, JudgeConfig
+from xgem.evaluation.judge import Judge, JudgeConfig
 from xgem.evaluation.judge_stage import JudgeStage
 from xgem.evaluation.tables import plain
-from xgem.phantoms import simulate
+from xgem.phantoms.store import SOURCE, write_phantoms
 from xgem.precision import or_fp32
 from xgem.progress import Progress
 from xgem.sampling.pipeline import SIMULATED
@@ -101,7 +99,13 @@ def train_judge(
     require_scikit_learn()
     with locked(out):
         if data is None:
-            store = _simulated(out / "phantoms", seeds, size, workers, progress)
+            store = write_phantoms(
+                out / "phantoms",
+                seeds,
+                Preprocessing(size=size),
+                workers=workers,
+                progress=progress,
+            )
         else:
             store = data if isinstance(data, Store) else Store(data)
         _require_phantoms(store, recipe.held_out)
@@ -117,24 +121,9 @@ def targets_of(view: Modality) -> tuple[Target, ...]:
     return (*ANY_SIDE, *sides) if view == FRONTAL else ANY_SIDE
 
 
-def _simulated(
-    folder: Path, seeds: range, size: int, workers: int, progress: Progress | None
-) -> Store:
-    """Simulate the studies beside the run, or open them."""
-    return write_store(
-        folder,
-        partial(simulate, size=size),
-        seeds,
-        source=PHANTOMS,
-        preprocessing=asdict(Preprocessing(size=size)),
-        workers=workers,
-        progress=progress,
-    )
-
-
 def _require_phantoms(store: Store, held_out: int) -> None:
     source = store.manifest["source"]
-    if source != PHANTOMS:
+    if source != SOURCE:
         raise StoreError(
             f"{store.folder} holds studies of {source}; a judge learns from phantoms alone, whose "
             f"findings are certain: make some with xgem phantoms"

@@ -13,7 +13,6 @@ RUN/
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,11 @@ import torch
 
 from xgem.checkpoint import write_checkpoint
 from xgem.data.store import Store
-from xgem.data.store_writer import write_store
 from xgem.errors import ConfigError, StoreError
 from xgem.known_weights.begin import begin
 from xgem.known_weights.slots import slots_of
 from xgem.model import Model
-from xgem.phantoms import simulate
+from xgem.phantoms.store import write_phantoms
 from xgem.precision import Precision
 from xgem.progress import Progress
 from xgem.training.export import export
@@ -304,17 +302,9 @@ def _check_phantoms(recipe: Recipe) -> None:
 def _simulate(recipe: Recipe, out: Path, progress: Progress | None) -> None:
     """Simulate the training studies beside the run, where they are not there yet."""
     assert recipe.data is not None
-    size = recipe.model.preprocessing.size
     first = recipe.data.seed
-    write_store(
-        out / "phantoms",
-        partial(simulate, size=size),
-        range(first, first + recipe.data.studies),
-        source="phantoms",
-        preprocessing=asdict(recipe.model.preprocessing),
-        workers=2,
-        progress=progress,
-    )
+    seeds = range(first, first + recipe.data.studies)
+    write_phantoms(out / "phantoms", seeds, recipe.model.preprocessing, progress=progress)
 
 
 def _check_preprocessing(store: Store, recipe: Recipe) -> None:
