@@ -23,6 +23,14 @@ def test_the_measure_says_which_error_counts() -> None:
     assert compare("x", Computed(REFERENCE), REFERENCE, 0.0).passed
 
 
+def test_no_more_is_asked_than_fp32_resolves() -> None:
+    total = torch.tensor([146.48])
+    for units, passed in ((2, True), (5, False)):
+        off = total * (1 + units * torch.finfo(torch.float32).eps)
+        assert compare("sum", Computed(off), total, 2e-5).passed is passed
+    assert not compare("ids", Computed(total + 1.6e-5, "equal"), total, 0.0).passed
+
+
 @pytest.mark.parametrize(
     "ours",
     [torch.zeros(2), torch.tensor([1.0, torch.nan, 0.0]), torch.tensor([1.0, torch.inf, 0.0])],

@@ -11,6 +11,9 @@ from torch import Tensor
 SINGLE, TRAJECTORY = 2e-5, 2e-4
 """How far a tensor may be off in fp32: the largest absolute error of a single forward pass, and of
 a DDIM trajectory relative to its largest value."""
+ROUNDING = 4 * torch.finfo(torch.float32).eps
+"""Relative error that fp32 sums differ by from one processor to another; of a loss summed over a
+report, near 150, it is more than `SINGLE`."""
 Measure = Literal["absolute", "relative", "equal"]
 
 
@@ -37,7 +40,10 @@ class Comparison:
 
     @property
     def passed(self) -> bool:
-        return (self.relative if self.measure == "relative" else self.absolute) <= self.tolerance
+        if self.measure == "relative":
+            return self.relative <= self.tolerance
+        rounded = self.measure == "absolute" and self.relative <= ROUNDING
+        return rounded or self.absolute <= self.tolerance
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; None is an infinite error."""
