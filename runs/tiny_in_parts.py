@@ -5,10 +5,10 @@
 
 Small networks do not share two cores well: two processes of one thread each are a quarter faster
 than one of two. Prompts, report autoencoder and image denoisers begin with --begun; the image
-autoencoder stays as it is. Side by side are trained: prompt encoders and report autoencoder; then
-the report's denoiser; both image denoisers; and the couplings, which write the whole model to
-OUT/joint/model. --share multiplies all steps. Stopped at any moment, the same call
-goes on. In bf16 where the processor has instructions for it.
+autoencoder stays as it is, and what has no run in OUT comes from --begun too. Side by side are
+trained: prompt encoders and report autoencoder; then the report's denoiser; both image denoisers;
+and the couplings, which write the whole model to OUT/joint/model. --share multiplies all steps.
+Stopped at any moment, the same call goes on. In bf16 where the processor has instructions for it.
 """
 
 import os
@@ -108,15 +108,14 @@ def train_part(name: str, store: Path, out: Path, begun: str, share: float) -> N
 
 def known(name: str, out: Path, begun: str) -> dict[str, str]:
     """Where each part of the model comes from, when one of them is trained."""
+    begins = dict.fromkeys(PARTS[name].begins, begun)
     if name in ("prompts", "report_vae"):
-        return dict.fromkeys(PARTS[name].begins, begun)
-    trained = {"prompt_encoders": out / "prompts", "report_vae": out / "report_vae"}
-    found = {"image_vae": BUNDLED, **{key: str(run) for key, run in trained.items()}}
+        return begins
+    runs = {"prompt_encoders": "prompts", "report_vae": "report_vae"}
     if name == "joint":
-        for modality in ("frontal", "lateral", "report"):
-            found[f"{modality}_denoiser"] = str(out / modality)
-        return found
-    return found | dict.fromkeys(PARTS[name].begins, begun)
+        runs |= {f"{view}_denoiser": view for view in ("frontal", "lateral", "report")}
+    found = {key: str(out / run) if (out / run).exists() else begun for key, run in runs.items()}
+    return {"image_vae": begun} | found | begins
 
 
 def changed(stage: StageConfig, part: Part, share: float) -> StageConfig:
