@@ -58,6 +58,7 @@ JOINT: dict[str, dict[str, Any]] = {
     "CROSS": {"joint": "parallel", "coupling": "cross", "coupling_guidance": 1.0},
     "CROSS, guidance 3": {"joint": "parallel", "coupling": "cross", "coupling_guidance": 3.0},
     "chained": {"joint": "chained"},
+    "chained, F first": {"joint": "chained", "chain": "FLT"},
 }
 """Ways to make whole studies from nothing."""
 BOTH = SCORED[LATERAL]
@@ -281,6 +282,7 @@ class Figures:
             ("CROSS", "independent"),
             ("CROSS, guidance 3", "independent"),
             ("chained", "CROSS, guidance 3"),
+            ("chained", "chained, F first"),
         )
         return {f"{a} minus {b}": self.estimate(paired(agree(a), agree(b))) for a, b in pairs}
 

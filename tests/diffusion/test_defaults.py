@@ -27,6 +27,7 @@ def test_outside_its_interval_guidance_is_as_trained() -> None:
     [
         {"steps": 0},
         {"eta": 1.5},
+        {"chain": ("T", "F", "T")},
         {"guidance_interval": (0.5, 0.5)},
         {"guidance_interval": (-0.1, 0.5)},
         {"guidance_interval": (0.5, 1.1)},

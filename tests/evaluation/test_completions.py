@@ -30,9 +30,14 @@ def test_together_they_are_what_they_are_one_by_one(xgem, studies, given, to):
 
 
 @pytest.mark.parametrize(
-    ("joint", "read"), [("chained", {REPORT, FRONTAL}), ("parallel", {REPORT})]
+    ("settings", "read"),
+    [
+        ({"joint": "chained", "chain": "FL"}, {REPORT, FRONTAL}),
+        ({"joint": "chained", "chain": "LF"}, {REPORT, LATERAL}),
+        ({"joint": "parallel"}, {REPORT}),
+    ],
 )
-def test_chained_outputs_are_prompts_here_too(xgem, studies, monkeypatch, joint, read):
+def test_chained_outputs_are_prompts_here_too(xgem, studies, monkeypatch, settings, read):
     encode, told = PromptReader.encode, set()
 
     def listening(reader, modality, contents):
@@ -40,10 +45,11 @@ def test_chained_outputs_are_prompts_here_too(xgem, studies, monkeypatch, joint,
         return encode(reader, modality, contents)
 
     monkeypatch.setattr(PromptReader, "encode", listening)
-    (made,) = complete(xgem, [only(studies[0], REPORT)], "F+L", joint=joint)
+    (made,) = complete(xgem, [only(studies[0], REPORT)], "F+L", **settings)
     assert told == read
-    (alone,) = xgem.generate(only(studies[0], REPORT), to="F+L", seed=0, joint=joint)
-    np.testing.assert_allclose(made.contents[LATERAL], alone.contents[LATERAL], atol=1 / 255)
+    (alone,) = xgem.generate(only(studies[0], REPORT), to="F+L", seed=0, **settings)
+    for view in (FRONTAL, LATERAL):
+        np.testing.assert_allclose(made.contents[view], alone.contents[view], atol=1 / 255)
 
 
 def test_the_first_seed_and_the_coupling_are_those_of_generate(xgem, studies):

@@ -183,6 +183,17 @@ def test_chained_order_is_the_order_asked_for(xgem: XGeM) -> None:
     assert made.contents[REPORT] == report.contents[REPORT]
 
 
+def test_a_chain_says_what_is_made_first(xgem: XGeM, fake_model: type) -> None:
+    (report,) = xgem.generate(to="T")
+    (made,) = xgem.generate(to="F+T", joint="chained", chain="TLF")
+    assert made.contents[REPORT] == report.contents[REPORT]
+    recipe = SamplingDefaults(steps=4, guidance=2.0, joint="chained", chain=("T",))
+    (own,) = XGeM(fake_model(sampling=recipe)).generate(to="F+T")
+    assert_close(own, made)
+    (other,) = XGeM(fake_model(sampling=recipe)).generate(to="F+T", chain="F")
+    assert differ(other, made)
+
+
 def test_outputs_are_joined_as_the_model_says_unless_told_otherwise(
     xgem: XGeM, fake_model: type
 ) -> None:

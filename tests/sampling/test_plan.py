@@ -68,6 +68,19 @@ def test_chained_without_inputs_starts_without_prompts() -> None:
     assert [set(stage.prompts) for stage in stages] == [set(), {FRONTAL}, {FRONTAL, LATERAL}]
 
 
+def test_a_chain_says_what_comes_first() -> None:
+    stages = plan_stages(Task((), CHEST), joint="chained", chain=("T",))
+    assert [stage.outputs for stage in stages] == [(REPORT,), (FRONTAL,), (LATERAL,)]
+    assert [set(stage.prompts) for stage in stages] == [set(), {REPORT}, {REPORT, FRONTAL}]
+
+
+def test_a_chain_names_what_is_not_made() -> None:
+    stages = plan_stages(
+        Task((REPORT,), (FRONTAL, LATERAL)), joint="chained", chain=("T", "L", "F")
+    )
+    assert [stage.outputs for stage in stages] == [(LATERAL,), (FRONTAL,)]
+
+
 def test_weight_zero_drops_an_input() -> None:
     dropped = plan_stages(Task((FRONTAL, REPORT), (LATERAL,)), {REPORT: 0.0})
     assert dropped == plan_stages(Task((FRONTAL,), (LATERAL,)))

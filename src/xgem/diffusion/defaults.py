@@ -39,6 +39,9 @@ class SamplingDefaults:
     """How closely joint outputs follow each other; 1 is as trained, 0 not at all."""
     joint: Joint = "parallel"
     """How several outputs are made."""
+    chain: tuple[str, ...] = ()
+    """Letters of modalities in the order in which chained outputs are made; what is not named comes
+    after these, in the order asked for. What says most plainly what there is should come first."""
     solver: SolverName = "ddim"
     eta: float = 0.0
     """DDIM only: share of fresh noise in every step; the release's demo has 1."""
@@ -49,6 +52,8 @@ class SamplingDefaults:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ConfigError(f"{self.steps} sampling steps; use at least 1")
+        if len(set(self.chain)) < len(self.chain):
+            raise ConfigError(f"a letter stands twice in the chain {'+'.join(self.chain)}")
         low, high = self.guidance_interval
         if not 0 <= low < high <= 1:
             raise ConfigError(

@@ -53,7 +53,7 @@ def complete(
     reader = PromptReader(xgem.model, xgem.residence)
     made: list[Study] = []
     for task in tasks:
-        stages = plan_stages(task, joint=chosen.joint)
+        stages = plan_stages(task, joint=chosen.joint, chain=chosen.chain)
         for chunk in chunks(len(studies), batch_size):
             batch = [studies[place] for place in chunk]
             vectors = {

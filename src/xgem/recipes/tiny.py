@@ -121,6 +121,8 @@ def _model() -> ModelConfig:
             guidance={"F": 3.0, "L": 3.0, "T": 3.0},
             # Couplings this young hardly hear each other; docs/results compares.
             joint="chained",
+            # A report says plainly what radiographs are then made to show.
+            chain=("T", "L", "F"),
             coupling_guidance=2.0,
         ),
         preprocessing=Preprocessing(size=128),

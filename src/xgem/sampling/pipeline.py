@@ -150,6 +150,7 @@ class XGeM:
         guidance: float | Mapping[str, float] | None = None,
         solver: SolverName | None = None,
         joint: Joint | None = None,
+        chain: Sequence[str] | None = None,
         coupling_guidance: float | None = None,
         guidance_interval: tuple[float, float] | None = None,
     ) -> SamplingDefaults:
@@ -157,7 +158,8 @@ class XGeM:
 
         Raises:
             TaskError: fewer than one step, or a guidance that is not a number.
-            ConfigError: a solver that is not there, or an interval that is none.
+            ConfigError: a solver that is not there, an interval that is none, or a chain that
+                names a letter twice.
         """
         settings = self.model.config.sampling
         if steps is not None:
@@ -171,6 +173,8 @@ class XGeM:
             settings = replace(settings, guidance=guidance)
         if joint is not None:
             settings = replace(settings, joint=joint)
+        if chain is not None:
+            settings = replace(settings, chain=tuple(chain))
         if coupling_guidance is not None:
             _require_finite("coupling guidance", coupling_guidance)
             settings = replace(settings, coupling_guidance=coupling_guidance)
@@ -191,6 +195,7 @@ class XGeM:
         weights: Mapping[Modality | str, float] | None = None,
         solver: SolverName | None = None,
         joint: Joint | None = None,
+        chain: Sequence[str] | None = None,
         coupling: Listening | None = None,
         coupling_guidance: float | None = None,
         guidance_interval: tuple[float, float] | None = None,
@@ -217,6 +222,8 @@ class XGeM:
             solver: "ddim", "dpm++" or "unipc".
             joint: several outputs together, or one after the other with each a prompt for the
                 next.
+            chain: letters in the order in which outputs are made one after the other, such as
+                "TLF"; what it leaves out comes last, in the order of ``to``.
             coupling: whom outputs that are made together listen to: "cross" to each other, "own"
                 to themselves.
             coupling_guidance: how closely outputs that are made together follow each other; 1 is
@@ -231,7 +238,8 @@ class XGeM:
 
         Raises:
             TaskError: the task, a weight or a number asks for what cannot be done.
-            ConfigError: there is no such solver, or the interval is none.
+            ConfigError: there is no such solver, the interval is none, or the chain names a letter
+                twice.
             InputError: an image has not the model's size.
         """
         study = study if study is not None else Study(id="unconditional")
@@ -243,6 +251,7 @@ class XGeM:
             guidance=guidance,
             solver=solver,
             joint=joint,
+            chain=chain,
             coupling_guidance=coupling_guidance,
             guidance_interval=guidance_interval,
         )
@@ -250,7 +259,7 @@ class XGeM:
             m if isinstance(m, Modality) else self._modality(m): weight
             for m, weight in (weights or {}).items()
         }
-        stages = plan_stages(task, by_modality, settings.joint)
+        stages = plan_stages(task, by_modality, settings.joint, settings.chain)
         self._require_prepared(study)
         for modality in task.inputs:
             if doubt := self.model.parts[modality].prompt_encoder.doubt(study.contents[modality]):

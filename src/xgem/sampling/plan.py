@@ -1,7 +1,7 @@
 """What a generation has to do: which prompts are heard, what is made together or in turn."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,12 +59,16 @@ def resolve_task(
 
 
 def plan_stages(
-    task: Task, weights: Mapping[Modality, float] | None = None, joint: Joint = "parallel"
+    task: Task,
+    weights: Mapping[Modality, float] | None = None,
+    joint: Joint = "parallel",
+    chain: Sequence[str] = (),
 ) -> tuple[Stage, ...]:
     """Say what is generated from what, in order.
 
     Each input counts relative to the others by its weight, 1 where it has none; 0 leaves it out.
-    An output that becomes a prompt for the next counts 1.
+    Chained outputs come in the order of the letters of ``chain``, what it does not name after
+    these; one that becomes a prompt for the next counts 1.
 
     Raises:
         TaskError: a weight is for something that is not an input, is negative or not a number, or
@@ -75,8 +79,9 @@ def plan_stages(
         return (Stage(task.outputs, prompts),)
     if joint != "chained":
         raise TaskError(f"unknown way {joint!r} to join outputs; use 'parallel' or 'chained'")
+    places = {letter: place for place, letter in enumerate(chain)}
     stages = []
-    for output in task.outputs:
+    for output in sorted(task.outputs, key=lambda output: places.get(output.letter, len(chain))):
         stages.append(Stage((output,), dict(prompts)))
         prompts[output] = 1.0
     return tuple(stages)
