@@ -40,7 +40,7 @@ from torch import Tensor, nn
 from xgem.denoisers.image_unet import ImageUNetConfig
 from xgem.latents.image_vae import ImageVaeConfig
 from xgem.latents.report_vae import ReportVae
-from xgem.latents.report_writing import MarkIds, drawn, write_ids
+from xgem.latents.report_writing import MarkIds, drawn, without_tail, write_ids
 from xgem.model import ModelConfig, build_model
 from xgem.official.configuration import released_model
 from xgem.official.published import PUBLISHED
@@ -298,7 +298,8 @@ def one_by_one(vae: ReportVae, raw: Tensor, source: torch.Generator, marks: Mark
         written.append(latest)
         return vae.score(torch.cat(written, dim=1), raw)[:, -1]
 
-    return write_ids(score, drawn([source], top_p_cut=True), 1, marks, TOKENS, CPU)
+    draw = drawn([source], top_p_cut=False)
+    return write_ids(score, lambda logits: draw(without_tail(logits)), 1, marks, TOKENS, CPU)
 
 
 def agreement(one: Tensor, other: Tensor) -> float:

@@ -1,5 +1,6 @@
 import math
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -66,6 +67,39 @@ def test_the_tail_is_what_comes_after_a_float32_sum_of_more_than_one() -> None:
         assert (after[order[last + 1 :]] == -math.inf).all()
     assert (kept == -math.inf).any()  # p = 1 is no neutral setting
     assert logits.softmax(-1)[kept == -math.inf].sum() < 1e-3  # but what it cuts is next to nothing
+
+
+def test_what_is_cut_is_not_drawn() -> None:
+    logits = 3 * torch.randn(8, 50_260, generator=torch.Generator().manual_seed(0))
+    kept = without_tail(logits)
+
+    def sources(first: int) -> list[torch.Generator]:
+        return [torch.Generator().manual_seed(first + row) for row in range(len(logits))]
+
+    for first in range(0, 400, 8):
+        one, other = sources(first), sources(first)
+        found = drawn(one, top_p_cut=True)(logits)
+        assert torch.equal(found, drawn(other, top_p_cut=False)(kept))
+        for left, right in zip(one, other, strict=True):
+            assert torch.equal(left.get_state(), right.get_state())
+
+
+def test_a_token_of_the_tail_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = 3 * torch.randn(1, 50_260, generator=torch.Generator().manual_seed(0))
+    kept = without_tail(logits)
+    (cut,) = torch.nonzero(kept[0] == -math.inf)[:1, 0]
+    draw, seen = torch.multinomial, []
+
+    def unlikely(shares: Tensor, count: int, *, generator: torch.Generator) -> Tensor:
+        seen.append(shares)
+        drawn_token = draw(shares, count, generator=generator)
+        return cut[None] if len(seen) == 1 else drawn_token
+
+    monkeypatch.setattr(torch, "multinomial", unlikely)
+    token = drawn([torch.Generator().manual_seed(0)], top_p_cut=True)(logits)
+    assert len(seen) == 2
+    assert kept[0, token] > -math.inf
+    assert torch.equal(seen[1], kept[0].softmax(-1))
 
 
 def test_short_vocabularies_have_no_tail() -> None:

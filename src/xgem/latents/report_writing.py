@@ -58,18 +58,31 @@ def most_likely(logits: Float[Tensor, "batch vocabulary"]) -> Int[Tensor, " batc
 def drawn(sources: Sequence[torch.Generator], top_p_cut: bool) -> Choose:
     """Draw each token from the softmax, each report from its own CPU generator.
 
-    With ``top_p_cut`` from what `without_tail` leaves of it.
+    With ``top_p_cut`` from what `without_tail` leaves of it. The vocabulary is sorted for that only
+    where the token that was drawn may be one of those that are cut, once in thousands of draws; it
+    is then drawn again, with the same chance.
     """
 
     def choose(logits: Float[Tensor, "batch vocabulary"]) -> Int[Tensor, " batch"]:
-        shares = (without_tail(logits) if top_p_cut else logits).float().softmax(-1).cpu()
-        tokens = [
-            torch.multinomial(row, 1, generator=source)
-            for row, source in zip(shares, sources, strict=True)
-        ]
+        rows = logits.float().cpu()
+        tokens = []
+        for row, shares, source in zip(rows, rows.softmax(-1), sources, strict=True):
+            before = source.get_state()
+            token = torch.multinomial(shares, 1, generator=source)
+            if top_p_cut and _may_be_cut(shares, token):
+                source.set_state(before)
+                left = without_tail(row[None])[0].softmax(-1)
+                token = torch.multinomial(left, 1, generator=source)
+            tokens.append(token)
         return torch.cat(tokens).to(logits.device)
 
     return choose
+
+
+def _may_be_cut(shares: Float[Tensor, " vocabulary"], token: Int[Tensor, " one"]) -> bool:
+    """Tell whether the shares from the greatest to the token's may add up to 1 in float32."""
+    rounding = len(shares) * torch.finfo(torch.float32).eps
+    return float(shares[shares >= shares[token]].double().sum()) > 1 - rounding
 
 
 def without_tail(logits: Float[Tensor, "batch vocabulary"]) -> Float[Tensor, "batch vocabulary"]:
