@@ -82,7 +82,8 @@ def drawn(sources: Sequence[torch.Generator], top_p_cut: bool) -> Choose:
 def _may_be_cut(shares: Float[Tensor, " vocabulary"], token: Int[Tensor, " one"]) -> bool:
     """Tell whether the shares from the greatest to the token's may add up to 1 in float32."""
     rounding = len(shares) * torch.finfo(torch.float32).eps
-    return float(shares[shares >= shares[token]].double().sum()) > 1 - rounding
+    likelier = shares * (shares >= shares[token])
+    return float(likelier.sum(dtype=torch.float64)) > 1 - rounding
 
 
 def without_tail(logits: Float[Tensor, "batch vocabulary"]) -> Float[Tensor, "batch vocabulary"]:
