@@ -4,11 +4,11 @@
         [--share 1.0] [--until joint]
 
 Small networks do not share two cores well: two processes of one thread each are a quarter faster
-than one of two. Prompts, report autoencoder and image denoisers begin with --begun; the image
-autoencoder stays as it is, and what has no run in OUT comes from --begun too. Side by side are
-trained: prompt encoders and report autoencoder; then the report's denoiser; both image denoisers;
-and the couplings, which write the whole model to OUT/joint/model. --share multiplies all steps.
-Stopped at any moment, the same call goes on. In bf16 where the processor has instructions for it.
+than one of two. All parts begin with --begun; the image autoencoder stays as it is, and so does
+what has no run in OUT. Side by side are trained: prompt encoders and report autoencoder; then the
+report's denoiser; both image denoisers; and the couplings, which write the whole model to
+OUT/joint/model. --share multiplies all steps. Stopped at any moment, the same call goes on. In bf16
+where the processor has instructions for it.
 """
 
 import os
@@ -44,13 +44,15 @@ class Part:
     """Parts of the model that are trained on from where they stand."""
 
 
+MODALITIES = ("frontal", "lateral", "report")
+COUPLED = tuple(f"{name}_{part}" for name in MODALITIES for part in ("environment", "coupling"))
 PARTS = {
     "prompts": Part("shared_space", 350, 128, 8e-4, ("prompt_encoders",)),
     "report_vae": Part("autoencoders-report_vae", 6000, 32, 1.2e-3, ("report_vae",)),
     "frontal": Part("denoising-frontal", 1200, 32, 5e-4, ("frontal_denoiser",)),
     "lateral": Part("denoising-lateral", 1000, 32, 5e-4, ("lateral_denoiser",)),
-    "report": Part("denoising-report", 1200, 256, 1e-3),
-    "joint": Part("joint", 80, 64, 1e-3),
+    "report": Part("denoising-report", 1200, 256, 1e-3, ("report_denoiser",)),
+    "joint": Part("joint", 80, 64, 1e-3, COUPLED),
 }
 ROUNDS = (("prompts", "report_vae"), ("report",), ("frontal", "lateral"), ("joint",))
 """What is trained side by side, and in which order: the report's denoiser encodes all studies for
@@ -113,7 +115,7 @@ def known(name: str, out: Path, begun: str) -> dict[str, str]:
         return begins
     runs = {"prompt_encoders": "prompts", "report_vae": "report_vae"}
     if name == "joint":
-        runs |= {f"{view}_denoiser": view for view in ("frontal", "lateral", "report")}
+        runs |= {f"{name}_denoiser": name for name in MODALITIES}
     found = {key: str(out / run) if (out / run).exists() else begun for key, run in runs.items()}
     return {"image_vae": begun} | found | begins
 
