@@ -123,6 +123,11 @@ def test_without_a_vocabulary_it_says_what_to_do(small_config: ModelConfig) -> N
         config.build().collate(REPORTS)
 
 
+def test_pairs_of_no_words_are_refused(small_config: ModelConfig) -> None:
+    with pytest.raises(ConfigError, match="emphasized_words"):
+        replace(small_config.autoencoders["report_vae"], pairs=1.0, emphasized_words=("left",))
+
+
 @torch.no_grad()
 def test_mean_pooling_ignores_padding_too(small_config: ModelConfig) -> None:
     vae = replace(small_config.autoencoders["report_vae"], pooling="mean").build().eval()

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from xgem.errors import ConfigError
 from xgem.model import Model
 from xgem.share import ALONE
 from xgem.study import CHEST, FRONTAL, REPORT
@@ -99,6 +100,11 @@ def test_a_batch_of_any_mask_can_be_scored(
 
 
 ASKING = replace(CONFIG, pairs=0.5, words=("left", "right", "effusion", "no"))
+
+
+def test_pairs_of_no_words_are_refused() -> None:
+    with pytest.raises(ConfigError, match="words"):
+        replace(CONFIG, pairs=0.5)
 
 
 def test_every_vector_is_asked_for_the_words_of_its_report(

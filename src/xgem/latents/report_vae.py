@@ -92,6 +92,10 @@ class ReportVaeConfig(AutoencoderKind):
                 f"reports of {self.longest} tokens from position {self.first_position} on need "
                 f"more than the decoder's {self.decoder_positions} positions; make longest smaller"
             )
+        if self.pairs and len(self.emphasized_words) < 2:
+            raise ConfigError(
+                f"pairs {self.pairs:g} asks for pairs of no words; name two in emphasized_words"
+            )
 
     @property
     def shapes(self) -> dict[str, Any]:

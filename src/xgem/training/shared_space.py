@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xgem.data.batches import batch_indices, chunks
+from xgem.errors import ConfigError
 from xgem.latents.word_pairs import WordFinder, WordPairs
 from xgem.model import Model, ModelConfig
 from xgem.prompts.image_encoder import ImageEncoder
@@ -46,6 +47,10 @@ class SharedSpaceConfig:
     batch apart by whatever does it first. Published: none."""
     words: tuple[str, ...] = ()
     """What vectors are asked for: words of findings, sides, sites and sizes."""
+
+    def __post_init__(self) -> None:
+        if self.pairs and len(self.words) < 2:
+            raise ConfigError(f"pairs {self.pairs:g} asks for pairs of no words; name two in words")
 
     @property
     def name(self) -> str:
