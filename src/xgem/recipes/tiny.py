@@ -61,15 +61,9 @@ def tiny() -> Recipe:
                 # Layers this narrow gain nothing from bf16.
                 optimization=replace(_optimization(5000, 64, 2e-3), precision="fp32"),
             ),
-            DenoisingConfig(
-                modality=FRONTAL, optimization=_optimization(9000, 64, 8e-4), weighting="min_snr"
-            ),
-            DenoisingConfig(
-                modality=LATERAL, optimization=_optimization(7000, 64, 8e-4), weighting="min_snr"
-            ),
-            DenoisingConfig(
-                modality=REPORT, optimization=_optimization(6000, 256, 1e-3), weighting="min_snr"
-            ),
+            DenoisingConfig(modality=FRONTAL, optimization=_optimization(9000, 64, 8e-4)),
+            DenoisingConfig(modality=LATERAL, optimization=_optimization(7000, 64, 8e-4)),
+            DenoisingConfig(modality=REPORT, optimization=_optimization(6000, 256, 1e-3)),
             JointConfig(optimization=_optimization(2500, 64, 1e-3)),
         ),
     )

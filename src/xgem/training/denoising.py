@@ -37,7 +37,8 @@ class DenoisingConfig:
     drop: float = 0.1
     """Share of steps with the empty prompt, for classifier-free guidance."""
     weighting: Literal["uniform", "min_snr"] = "uniform"
-    """Of the squared error by noise level; published: uniform."""
+    """Of the squared error by noise level; published: uniform. ``min_snr`` hardly asks a velocity
+    for what noise drowns, brightness and layout among it."""
     min_snr_gamma: float = 5.0
     hearing: Hearing = "subsets"
     """Which prompts a step hears; published: any subset (Multi-Prompt Training)."""
