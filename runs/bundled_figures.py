@@ -316,8 +316,9 @@ class Figures:
         own = attributes_of([sample_patient(seed) for seed in self.completed.seeds])
         together = self.completed.made("T->F+L")
         both = read(together, FRONTAL), read(together, LATERAL)
-        # Of the same report, but each by itself.
-        apart = both[0], read(self.completed.made("T->L"), LATERAL)
+        # Of the same report, but each by itself; what a chain makes first is by itself anyway.
+        alone = {view: self.completed.made(f"T->{view.letter}") for view in VIEWS}
+        apart = read(alone[FRONTAL], FRONTAL), read(alone[LATERAL], LATERAL)
         pairs = {"true": (read(self.true, FRONTAL), read(self.true, LATERAL))}
         pairs |= {"together": both, "apart": apart}
         rows: Rows = {}

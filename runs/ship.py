@@ -17,6 +17,7 @@ from typing import Any
 from torch import Tensor
 
 from xgem.checkpoint import Manifest, load_component, read_manifest, write_checkpoint
+from xgem.recipes.tiny import tiny
 
 BUNDLED = Path(__file__).parents[1] / "src" / "xgem" / "bundled"
 HEAD = "pairs"
@@ -48,11 +49,12 @@ def states(model: Path, manifest: Manifest) -> dict[str, Mapping[str, Tensor]]:
 
 
 def config_of(manifest: Manifest) -> dict[str, Any]:
-    """What the model is; its report autoencoder has no head."""
+    """What the model is, without a head; how it is sampled is settled after training, by `tiny`."""
     config: dict[str, Any] = deepcopy(manifest.config)
     for autoencoder in config["autoencoders"].values():
         if HEAD in autoencoder:
             autoencoder[HEAD] = 0.0
+    config["sampling"] = tiny().model.to_json()["sampling"]
     return config
 
 

@@ -47,11 +47,11 @@ class Part:
 MODALITIES = ("frontal", "lateral", "report")
 COUPLED = tuple(f"{name}_{part}" for name in MODALITIES for part in ("environment", "coupling"))
 PARTS = {
-    "prompts": Part("shared_space", 350, 128, 8e-4, ("prompt_encoders",)),
+    "prompts": Part("shared_space", 700, 128, 8e-4, ("prompt_encoders",)),
     "report_vae": Part("autoencoders-report_vae", 6000, 32, 1.2e-3, ("report_vae",)),
-    "frontal": Part("denoising-frontal", 1200, 32, 5e-4, ("frontal_denoiser",)),
-    "lateral": Part("denoising-lateral", 1000, 32, 5e-4, ("lateral_denoiser",)),
-    "report": Part("denoising-report", 1200, 256, 1e-3, ("report_denoiser",)),
+    "frontal": Part("denoising-frontal", 2200, 32, 5e-4, ("frontal_denoiser",)),
+    "lateral": Part("denoising-lateral", 1500, 32, 5e-4, ("lateral_denoiser",)),
+    "report": Part("denoising-report", 1500, 256, 1e-3, ("report_denoiser",)),
     "joint": Part("joint", 80, 64, 1e-3, COUPLED),
 }
 ROUNDS = (("prompts", "report_vae"), ("report",), ("frontal", "lateral"), ("joint",))

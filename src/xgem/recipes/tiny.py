@@ -112,7 +112,7 @@ def _model() -> ModelConfig:
         process=Process(schedule=ScheduleConfig(kind="cosine"), prediction=Prediction.VELOCITY),
         sampling=SamplingDefaults(
             steps=12,
-            guidance={"F": 3.0, "L": 3.0, "T": 3.0},
+            guidance={"F": 4.0, "L": 3.0, "T": 3.0},
             # Couplings this young hardly hear each other; docs/results compares.
             joint="chained",
             # A report says plainly what radiographs are then made to show.
