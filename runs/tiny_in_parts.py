@@ -40,7 +40,7 @@ class Part:
     steps: int
     batch_size: int
     learning_rate: float
-    begins: tuple[str, ...] = ()
+    begins: tuple[str, ...]
     """Parts of the model that are trained on from where they stand."""
 
 
@@ -115,7 +115,7 @@ def known(name: str, out: Path, begun: str) -> dict[str, str]:
         return begins
     runs = {"prompt_encoders": "prompts", "report_vae": "report_vae"}
     if name == "joint":
-        runs |= {f"{name}_denoiser": name for name in MODALITIES}
+        runs |= {f"{modality}_denoiser": modality for modality in MODALITIES}
     found = {key: str(out / run) if (out / run).exists() else begun for key, run in runs.items()}
     return {"image_vae": begun} | found | begins
 

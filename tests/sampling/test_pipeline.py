@@ -192,6 +192,8 @@ def test_a_chain_says_what_is_made_first(xgem: XGeM, fake_model: type) -> None:
     assert_close(own, made)
     (other,) = XGeM(fake_model(sampling=recipe)).generate(to="F+T", chain="F")
     assert differ(other, made)
+    with pytest.raises(TaskError, match="unknown modality 'X'"):
+        xgem.generate(to="F+T", joint="chained", chain="TX")
 
 
 def test_outputs_are_joined_as_the_model_says_unless_told_otherwise(

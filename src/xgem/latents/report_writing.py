@@ -59,8 +59,8 @@ def drawn(sources: Sequence[torch.Generator], top_p_cut: bool) -> Choose:
     """Draw each token from the softmax, each report from its own CPU generator.
 
     With ``top_p_cut`` from what `without_tail` leaves of it. The vocabulary is sorted for that only
-    where the token that was drawn may be one of those that are cut, once in thousands of draws; it
-    is then drawn again, with the same chance.
+    where the token that was drawn may be one of those that are cut, in about one draw of a hundred;
+    it is then drawn again, with the same chance.
     """
 
     def choose(logits: Float[Tensor, "batch vocabulary"]) -> Int[Tensor, " batch"]:

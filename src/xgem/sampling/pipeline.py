@@ -157,30 +157,29 @@ class XGeM:
         """The settings that `generate` would use: the model's own, except for what is given.
 
         Raises:
-            TaskError: fewer than one step, or a guidance that is not a number.
+            TaskError: fewer than one step, a guidance that is not a number, or a letter of the
+                chain that is no modality of the model.
             ConfigError: a solver that is not there, an interval that is none, or a chain that
                 names a letter twice.
         """
-        settings = self.model.config.sampling
-        if steps is not None:
-            if steps < 1:
-                raise TaskError(f"{steps} steps; use at least 1")
-            settings = replace(settings, steps=steps)
-        if solver is not None and solver != settings.solver:
-            settings = replace(settings, solver=solver, eta=0.0, spacing="trailing")
+        if steps is not None and steps < 1:
+            raise TaskError(f"{steps} steps; use at least 1")
         if guidance is not None:
             _require_finite("guidance", guidance)
-            settings = replace(settings, guidance=guidance)
-        if joint is not None:
-            settings = replace(settings, joint=joint)
-        if chain is not None:
-            settings = replace(settings, chain=tuple(chain))
         if coupling_guidance is not None:
             _require_finite("coupling guidance", coupling_guidance)
-            settings = replace(settings, coupling_guidance=coupling_guidance)
-        if guidance_interval is not None:
-            settings = replace(settings, guidance_interval=guidance_interval)
-        return settings
+        settings = self.model.config.sampling
+        if solver is not None and solver != settings.solver:
+            settings = replace(settings, solver=solver, eta=0.0, spacing="trailing")
+        given: dict[str, Any] = {
+            "steps": steps,
+            "guidance": guidance,
+            "joint": joint,
+            "chain": None if chain is None else tuple(self._modality(m).letter for m in chain),
+            "coupling_guidance": coupling_guidance,
+            "guidance_interval": guidance_interval,
+        }
+        return replace(settings, **{k: value for k, value in given.items() if value is not None})
 
     @torch.inference_mode()
     def generate(

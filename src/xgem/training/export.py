@@ -8,6 +8,7 @@ import torch
 from xgem.checkpoint import read_manifest, write_checkpoint
 from xgem.data.store import Store
 from xgem.errors import OutputError
+from xgem.phantoms.store import SOURCE
 from xgem.sampling.pipeline import SIMULATED
 from xgem.training.metrics import records
 from xgem.training.recipe import Recipe
@@ -42,7 +43,7 @@ def card(recipe: Recipe, run: Path, store: Store) -> dict[str, Any]:
     """Say what the model is, what it was trained on and how far."""
     begun = read_manifest(run / INIT).card if (run / INIT).exists() else {}
     before = begun.get("trained_on", [])
-    source = SIMULATED if store.manifest["source"] == "phantoms" else store.manifest["source"]
+    source = SIMULATED if store.manifest["source"] == SOURCE else store.manifest["source"]
     # What it was begun with may have seen patients.
     trained_on = source
     if any(not data.startswith(SIMULATED) for data in before):
@@ -67,7 +68,7 @@ def card(recipe: Recipe, run: Path, store: Store) -> dict[str, Any]:
 
 
 def _data_license(store: Store) -> str:
-    if store.manifest["source"] == "phantoms":
+    if store.manifest["source"] == SOURCE:
         return "MIT, that of xgem and of its atlas (xgem/phantoms/ATLAS_LICENSE.txt)"
     license: str = store.manifest.get("facts", {}).get("license", "unknown")
     return license
