@@ -93,7 +93,7 @@ class Ours:
             stored.optimization, precision=precision, steps=10**6, save_every=10**6
         )
         torch.manual_seed(0)
-        model = Model(config, ["frontal_denoiser"])
+        model = Model(config, ["frontal_denoiser", "image_vae"])
         encoded = open_encodings(encodings(model, folder), tuple(model.parts), {})
         stage = Denoising(
             replace(stored, optimization=optimization), model, encoded, encoded, seed=0
