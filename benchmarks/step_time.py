@@ -1,6 +1,6 @@
 """Time of a denoising step against a plain loop around diffusers' UNet of equal size and batch.
 
-    python benchmarks/step_time.py [--steps 30] [--threads 1] [--profile FILE]
+    python benchmarks/step_time.py [--steps 15] [--threads 1] [--profile FILE]
 
 Both train the network of `tiny`'s shape without its extras (the prompt in the time embedding, the
 time that scales), which diffusers' UNet2DConditionModel has not: the same widths, levels,

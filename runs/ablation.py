@@ -30,6 +30,8 @@ HELD_OUT = 1_000_000
 """Seed of the first phantom that is scored."""
 JUDGE_STUDIES = 3_000
 """Phantoms that the judge learns from."""
+SECONDS = "seconds"
+"""Beside kept results: the processor time that they took."""
 BASE = {"shared_space": 400, "autoencoders-image_vae": 1500, "autoencoders-report_vae": 800}
 """Steps of what all seeds and variants build on."""
 

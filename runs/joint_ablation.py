@@ -12,6 +12,7 @@ often findings occur. Stopped at any moment, the same call goes on. Writes joint
 joint.png.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from xgem.cli.progress import progress_bars
 from xgem.denoisers.coupling import CouplingConfig, CouplingMode
 from xgem.evaluation.agreement import correlation, derangement, mean_auroc
 from xgem.evaluation.bootstrap import Estimate
+from xgem.evaluation.findings import ANY_SIDE
 from xgem.evaluation.hierarchical import hierarchical
 from xgem.evaluation.judge import Judge
 from xgem.evaluation.tables import plain, table
@@ -38,7 +40,7 @@ from xgem.study import FRONTAL, LATERAL, REPORT, Study
 from xgem.training.run import train
 from xgem.version import commit, version
 
-STEPS = {"joint": 400}
+STEPS = {"joint": 200}
 WAYS = ("independent", "OWN", "CROSS", "environment as prompt", "chained")
 GUIDANCE = (1.0, 2.0, 3.0)
 PAIRS = ("F with L", "T with F", "T with L")
@@ -74,13 +76,14 @@ def main(
                             run, way, guidance, count, judge, report
                         ),
                     )
+                    seconds += float(found.pop(ablation.SECONDS))
                     made.setdefault(name, []).append(found)
     results = {name: estimates(found, count) for name, found in made.items()}
     facts = {
         "seeds": seeds,
         "studies": count,
         "steps": STEPS["joint"] // shorten,
-        "hours of training the couplings": round(seconds / 3600, 2),
+        "hours": round(seconds / 3600, 2),
         "xgem": version(),
         "commit": commit(),
     }
@@ -131,6 +134,7 @@ def generated(
     report: Progress,
 ) -> Made:
     """Make whole studies of nothing, and say what their parts show."""
+    started = time.process_time()
     xgem = XGeM.from_pretrained(run / "model")
     studies = xgem.generate(
         to="F+L+T",
@@ -140,7 +144,7 @@ def generated(
         batch_size=32,
         progress=report,
     )
-    return parts_of(studies, judge)
+    return parts_of(studies, judge) | {ablation.SECONDS: np.array(time.process_time() - started)}
 
 
 def parts_of(studies: Sequence[Study], judge: Judge) -> Made:
@@ -158,7 +162,7 @@ def agree(pair: str, first: Made, second: Made) -> float:
 
 
 def estimates(found: Sequence[Made], count: int) -> dict[str, object]:
-    """Agreement by pair with its floor, and how often findings occur."""
+    """Agreement by pair with its floor, and how often each finding occurs."""
 
     def rows_of(made: Made, rows: np.ndarray) -> Made:
         return {letter: values[rows] for letter, values in made.items()}
@@ -179,35 +183,58 @@ def estimates(found: Sequence[Made], count: int) -> dict[str, object]:
         ]
         result[f"{pair}, shuffled"] = float(np.nanmean(shuffles))
     for letter in "FLT":
-        counts = [((made[letter] > 0) if letter != "T" else made[letter]).sum(1).mean()
-                  for made in found]  # fmt: skip
-        result[f"findings in {letter}"] = float(np.mean(counts))
+        shown = [made[letter] if letter == "T" else made[letter] > 0 for made in found]
+        often = np.mean([rows.mean(0) for rows in shown], axis=0)
+        names = [target.label for target in ANY_SIDE]
+        result[f"prevalences in {letter}"] = dict(zip(names, often.tolist(), strict=True))
     return result
 
 
 def page(facts: dict[str, object], results: dict[str, dict[str, object]]) -> str:
     """The results as a page."""
-    columns = (
-        *PAIRS,
-        *(f"{pair}, shuffled" for pair in PAIRS),
-        *(f"findings in {c}" for c in "FLT"),
-    )
+    columns = (*PAIRS, *(f"{pair}, shuffled" for pair in PAIRS))
     rows = [
         [name, *(str(v) if isinstance(v, Estimate) else v for v in map(found.get, columns))]
         for name, found in results.items()
     ]
+    often = {
+        name: [found[f"prevalences in {letter}"] for letter in "FLT"]
+        for name, found in results.items()
+    }
+    true = often["true studies"]
+    off = [
+        [name, *(farthest(shown, meant) for shown, meant in zip(found, true, strict=True))]
+        for name, found in often.items()
+        if name != "true studies"
+    ]
     return f"""# Ways of making outputs together
 
 `micro`, {facts["seeds"]} seeds, {facts["studies"]} studies a way, made of nothing; the joint stage
-has {facts["steps"]} steps, {facts["hours of training the couplings"]} hours in all. F with L:
-correlation of the judge's logits, mean over findings. T with F, T with L: AUROC of its logits
-against what the report says. In brackets 95 % over seeds and studies; true studies are the ceiling,
-shuffled ones the floor. Made by `python runs/joint_ablation.py`.
+has {facts["steps"]} steps. F with L: correlation of the judge's logits, mean over findings. T with
+F, T with L: AUROC of its logits against what the report says. In brackets 95 % over seeds and
+studies; true studies are the ceiling, shuffled ones the floor. To train couplings and to generate
+took {facts["hours"]} hours of one core, beside those of multi_prompt.md. Made by
+`python runs/joint_ablation.py`.
 
 {table(["", *columns], rows)}
 
+How far the prevalences of findings, as the judge sees and the labeler reads them, lie from those of
+the true studies, seen and read alike: the largest difference of a finding, and the mean over
+findings. joint.json holds them all.
+
+{table(["", "in F", "in L", "in T"], off)}
+
 ![Agreement by way](joint.png)
 """
+
+
+def farthest(shown: object, meant: object) -> str:
+    """The finding whose prevalence is farthest off, and how far all are in the mean."""
+    assert isinstance(shown, dict)
+    assert isinstance(meant, dict)
+    off = {label: shown[label] - meant[label] for label in meant}
+    worst = max(off, key=lambda label: abs(off[label]))
+    return f"{worst} {off[worst]:+.2f}; {np.mean(np.abs(list(off.values()))):.2f}"
 
 
 def draw(results: dict[str, dict[str, object]], file: Path) -> None:
