@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -118,6 +120,38 @@ def test_compiled_blocks_give_the_same_loss(small_model: Model, gappy_studies) -
         total.backward()
         losses.append(total.item())
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
+SEVERAL_WIDTHS = """
+import torch
+from torch import nn
+from xgem.denoisers.image_unet import ImageUNetConfig
+from xgem.training.learner import Learner
+from xgem.training.processes import HERE
+from xgem.training.stage import Optimization
+
+class Denoising:
+    unet = ImageUNetConfig(
+        model_channels=8, multipliers=(1, 1.5), blocks=(1, 1), attention=(False, False),
+        heads=2, context=8, groups=4, latent_channels=4,
+    ).build()
+    trained = nn.ModuleDict({"unet": unet})
+    frozen, extra = nn.ModuleDict(), nn.ModuleDict()
+
+optimization = Optimization(steps=2, batch_size=6, learning_rate=1e-3, compile=True)
+learner = Learner(Denoising(), optimization, HERE)
+noisy, prompt = torch.randn(2, 4, 8, 8), torch.randn(2, 1, 8)
+predicted = learner.score(lambda: Denoising.unet(noisy, torch.ones(2), prompt))
+predicted.square().mean().backward()
+assert Denoising.unet.stem.weight.grad is not None
+"""
+
+
+@pytest.mark.slow
+def test_blocks_of_several_widths_can_be_compiled() -> None:
+    # In a process of its own, because the compiler cannot look through the checks of types that
+    # tests add to every function.
+    subprocess.run([sys.executable, "-c", SEVERAL_WIDTHS], check=True)
 
 
 def test_what_is_frozen_stays_in_the_mode_of_use(small_model: Model) -> None:

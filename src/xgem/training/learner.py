@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
@@ -38,11 +39,15 @@ class Learner(nn.Module):
         if optimization.states == "bf16":
             for parameter in (*self.trained.parameters(), *self.frozen.parameters()):
                 parameter.data = parameter.data.bfloat16()
-        for block in self.blocks():
+        blocks = list(self.blocks())
+        for block in blocks:
             if optimization.checkpoint_activations:
                 block.forward = partial(checkpoint, block.forward, use_reentrant=False)
             if optimization.compile:
-                block.compile()
+                # Once for every shape: for shapes left open torch's C++ compiler fails where blocks
+                # differ in width. Blocks share their code, and so the count of its compilations.
+                torch._dynamo.config.recompile_limit = max(8, len(blocks))
+                block.compile(dynamic=False)
         # Kept out of the module tree, of which it would be both a child and the parent.
         parallel: DistributedDataParallel | None = None
         if place.split.world > 1 and optimization.sharded:
