@@ -4,12 +4,14 @@ Nothing here is run by itself; see multi_prompt_ablation.py and joint_ablation.p
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
+from keeping import kept
 
 from xgem.data.labels import findings_of
 from xgem.data.store import Store
@@ -31,7 +33,7 @@ HELD_OUT = 1_000_000
 JUDGE_STUDIES = 3_000
 """Phantoms that the judge learns from."""
 SECONDS = "seconds"
-"""Beside kept results: the processor time that they took."""
+"""Beside kept scores: how long they took, training included."""
 BASE = {"shared_space": 400, "autoencoders-image_vae": 1500, "autoencoders-report_vae": 800}
 """Steps of what all seeds and variants build on."""
 
@@ -46,6 +48,32 @@ def phantom_store(out: Path, shorten: int, report: Progress) -> Store:
 def phantoms(folder: Path, seeds: range, report: Progress) -> Store:
     """Simulate studies as `micro` wants them; what is there already is opened."""
     return write_phantoms(folder, seeds, micro().model.preprocessing, progress=report)
+
+
+class Bench:
+    """Where runs go, what they build on, and where their scores are kept: in the results."""
+
+    def __init__(self, out: Path, docs: Path, count: int, shorten: int, report: Progress) -> None:
+        self.out, self.count, self.shorten, self.report = out, count, shorten, report
+        self.folder = docs / "ablation" if shorten == 1 else out / "scores"
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Trained at the first call."""
+        return judge_in(self.out, self.shorten, self.report)
+
+    @cached_property
+    def studies(self) -> list[Study]:
+        """What is scored."""
+        return held_out(self.count)
+
+    def kept(
+        self, seed: int, name: str, make: Callable[[], dict[str, np.ndarray]]
+    ) -> tuple[dict[str, np.ndarray], float]:
+        """Scores that are kept, or else made, and the seconds that they took."""
+        file = f"{name.replace(' ', '-').replace(',', '')}-{self.count}.npz"
+        found = kept(self.folder / f"seed-{seed}" / file, make)
+        return found, float(found.pop(SECONDS))
 
 
 def judge_in(out: Path, shorten: int, report: Progress) -> Judge:
@@ -73,6 +101,7 @@ def base_run(out: Path, shorten: int, report: Progress) -> Path:
     stages = tuple(stage for stage in whole.stages if not stage.encoded)
     recipe = with_steps(replace(whole, name="micro base", stages=stages), BASE, shorten)
     run = out / "base"
+    phantom_store(out, shorten, report)
     if not (run / "model").exists():
         train(recipe, run, data=out / "phantoms", progress=report)
     return run
@@ -114,7 +143,11 @@ def seconds_of(run: Path) -> float:
 
 
 def with_steps(recipe: Recipe, steps: dict[str, int], shorten: int) -> Recipe:
-    """Give stages other numbers of steps, by name, and let denoisers compute in bf16 if it pays."""
+    """Give stages other numbers of steps, by name.
+
+    Denoisers and couplings, trained for every seed and variant, compute in bf16 if it pays, and see
+    half as many studies in a step as `micro` shows them, so that all of it fits a few hours.
+    """
     half = or_fp32("bf16", torch.device("cpu"))
 
     def changed(stage: StageConfig) -> StageConfig:
@@ -122,6 +155,7 @@ def with_steps(recipe: Recipe, steps: dict[str, int], shorten: int) -> Recipe:
         optimization = replace(
             stage.optimization,
             steps=count,
+            batch_size=stage.optimization.batch_size // (2 if stage.encoded else 1),
             save_every=max(50, count // 3),
             ema=0.995,
             precision=half if stage.encoded else "fp32",

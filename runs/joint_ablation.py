@@ -8,8 +8,8 @@ nothing in five ways: independently, coupled to the own environment vector (OWN,
 those of the others (CROSS), by environment vectors that guess the prompt of what they are becoming,
 and one after the other (chained), each with guidance on the coupling where there is one. Agreement
 of the parts of a study, beside that of true studies (ceiling) and of shuffled ones (floor), and how
-often findings occur. Stopped at any moment, the same call goes on. Writes joint.json, joint.md and
-joint.png.
+often findings occur. Stopped at any moment, the same call goes on; scores are kept in
+DOCS/ablation, and what is kept is not made again. Writes joint.json, joint.md and joint.png.
 """
 
 import time
@@ -22,7 +22,6 @@ import ablation
 import multi_prompt_ablation
 import numpy as np
 import typer
-from keeping import kept
 
 from xgem.cli.progress import progress_bars
 from xgem.denoisers.coupling import CouplingConfig, CouplingMode
@@ -40,9 +39,17 @@ from xgem.study import FRONTAL, LATERAL, REPORT, Study
 from xgem.training.run import train
 from xgem.version import commit, version
 
-STEPS = {"joint": 200}
-WAYS = ("independent", "OWN", "CROSS", "environment as prompt", "chained")
-GUIDANCE = (1.0, 2.0, 3.0)
+STEPS = {"joint": 150}
+TRUE = "true studies"
+APART = ("independent", "chained")
+COUPLED = ("OWN", "CROSS", "environment as prompt")
+CELLS = (
+    (TRUE, 1.0),
+    ("independent", 1.0),
+    *((way, guidance) for way in COUPLED for guidance in (1.0, 2.0, 3.0)),
+    ("chained", 1.0),
+)
+"""Ways, each with its guidance on the coupling."""
 PAIRS = ("F with L", "T with F", "T with L")
 Made = dict[str, np.ndarray]
 """Logits of the frontal ("F") and lateral ("L") view, and what the report names ("T")."""
@@ -58,26 +65,20 @@ def main(
     """Train, generate, compare."""
     seconds = 0.0
     with progress_bars() as report:
-        ablation.phantom_store(out, shorten, report)
-        judge = ablation.judge_in(out, shorten, report)
-        made: dict[str, list[Made]] = {"true studies": []}
-        truth = parts_of(ablation.held_out(count), judge)
+        bench = ablation.Bench(out, docs, count, shorten, report)
+        made: dict[str, list[Made]] = {}
         for seed in range(seeds):
-            made["true studies"].append(truth)
-            for way in WAYS:
-                run = way_run(out, seed, way, shorten, report)
-                seconds += ablation.seconds_of(run) if (run / "joint").exists() else 0.0
-                for guidance in GUIDANCE if (run / "joint").exists() else (1.0,):
-                    name = way if guidance == 1 else f"{way}, guidance {guidance:g}"
-                    place = run / f"made-{way.replace(' ', '-')}-{guidance:g}-{count}.npz"
-                    found = kept(
-                        place,
-                        lambda run=run, way=way, guidance=guidance: generated(
-                            run, way, guidance, count, judge, report
-                        ),
-                    )
-                    seconds += float(found.pop(ablation.SECONDS))
-                    made.setdefault(name, []).append(found)
+            for way, guidance in CELLS:
+                name = way if guidance == 1 else f"{way}, guidance {guidance:g}"
+                found, took = bench.kept(
+                    seed,
+                    name,
+                    lambda seed=seed, way=way, guidance=guidance: generated(
+                        bench, seed, way, guidance
+                    ),
+                )
+                seconds += took
+                made.setdefault(name, []).append(found)
     results = {name: estimates(found, count) for name, found in made.items()}
     facts = {
         "seeds": seeds,
@@ -95,7 +96,7 @@ def main(
 def way_run(out: Path, seed: int, way: str, shorten: int, report: Progress) -> Path:
     """The run whose model makes studies in one way; without couplings, that of the denoisers."""
     denoisers = multi_prompt_ablation.variant_run(out, seed, "multi-prompt", shorten, report)
-    if way in ("independent", "chained"):
+    if way in APART:
         return denoisers
     whole = micro()
     stages = tuple(stage for stage in whole.stages if stage.stage == "joint")
@@ -125,26 +126,23 @@ def coupled(model: ModelConfig, way: str) -> ModelConfig:
     return replace(model, modalities=tuple(modalities))
 
 
-def generated(
-    run: Path,
-    way: str,
-    guidance: float,
-    count: int,
-    judge: Judge,
-    report: Progress,
-) -> Made:
+def generated(bench: ablation.Bench, seed: int, way: str, guidance: float) -> Made:
     """Make whole studies of nothing, and say what their parts show."""
+    if way == TRUE:
+        return parts_of(bench.studies, bench.judge) | {ablation.SECONDS: np.array(0.0)}
+    run = way_run(bench.out, seed, way, bench.shorten, bench.report)
+    trained = ablation.seconds_of(run) if way in COUPLED and guidance == 1 else 0.0
     started = time.process_time()
-    xgem = XGeM.from_pretrained(run / "model")
-    studies = xgem.generate(
+    studies = XGeM.from_pretrained(run / "model").generate(
         to="F+L+T",
-        samples=count,
+        samples=bench.count,
         joint="chained" if way == "chained" else "parallel",
-        coupling_guidance=guidance if (run / "joint").exists() else 0.0,
+        coupling_guidance=guidance if way in COUPLED else 0.0,
         batch_size=32,
-        progress=report,
+        progress=bench.report,
     )
-    return parts_of(studies, judge) | {ablation.SECONDS: np.array(time.process_time() - started)}
+    seconds = trained + time.process_time() - started
+    return parts_of(studies, bench.judge) | {ablation.SECONDS: np.array(seconds)}
 
 
 def parts_of(studies: Sequence[Study], judge: Judge) -> Made:
@@ -201,11 +199,11 @@ def page(facts: dict[str, object], results: dict[str, dict[str, object]]) -> str
         name: [found[f"prevalences in {letter}"] for letter in "FLT"]
         for name, found in results.items()
     }
-    true = often["true studies"]
+    true = often[TRUE]
     off = [
         [name, *(farthest(shown, meant) for shown, meant in zip(found, true, strict=True))]
         for name, found in often.items()
-        if name != "true studies"
+        if name != TRUE
     ]
     return f"""# Ways of making outputs together
 
@@ -245,17 +243,17 @@ def draw(results: dict[str, dict[str, object]], file: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, panels = plt.subplots(1, 3, figsize=(10, 3.8), sharey=True, layout="constrained")
-    names = [name for name in results if name != "true studies"]
+    names = [name for name in results if name != TRUE]
     for axes, pair in zip(panels, PAIRS, strict=True):
         found = [results[name][pair] for name in names]
         values = np.array([e.value for e in found if isinstance(e, Estimate)])
         spans = np.array([[e.low, e.high] for e in found if isinstance(e, Estimate)]).T
         places = np.arange(len(names))
         axes.errorbar(values, places, xerr=np.abs(spans - values), fmt="o", markersize=4, capsize=2)
-        ceiling = results["true studies"][pair]
+        ceiling = results[TRUE][pair]
         assert isinstance(ceiling, Estimate)
         axes.axvline(ceiling.value, color="0.3", linewidth=0.8)
-        floor = float(str(results["true studies"][f"{pair}, shuffled"]))
+        floor = float(str(results[TRUE][f"{pair}, shuffled"]))
         axes.axvline(floor, color="0.7", linewidth=0.8)
         axes.set_title(pair)
         axes.set_yticks(places, names)

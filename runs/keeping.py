@@ -11,7 +11,7 @@ def kept(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{path.stem}.part.npz")
-        np.savez(aside, **make())
+        np.savez_compressed(aside, **make())
         aside.rename(path)
     with np.load(path) as stored:
         return {key: stored[key] for key in stored.files}

@@ -8,8 +8,9 @@ once, more than `micro` trains them): a step hears one prompt, all prompts (thei
 subset of them (Multi-Prompt Training). Each is then asked for every
 output from every set of inputs. Agreement with the truth of the phantoms: AUROC of a judge's logits
 for radiographs, macro F1 of the named findings for reports. Intervals are over seeds and studies
-(hierarchical bootstrap). Stopped at any moment, the same call goes on. Writes multi_prompt.json,
-multi_prompt.md and multi_prompt.png.
+(hierarchical bootstrap). Stopped at any moment, the same call goes on; scores are kept in
+DOCS/ablation, and what is kept is not trained again. Writes multi_prompt.json, multi_prompt.md and
+multi_prompt.png.
 """
 
 import time
@@ -21,13 +22,11 @@ from typing import Annotated
 import ablation
 import numpy as np
 import typer
-from keeping import kept
 
 from xgem.cli.progress import progress_bars
 from xgem.evaluation.bootstrap import Estimate
 from xgem.evaluation.completions import complete
 from xgem.evaluation.hierarchical import hierarchical
-from xgem.evaluation.judge import Judge
 from xgem.evaluation.tables import plain, table
 from xgem.progress import Progress
 from xgem.recipes.micro import micro
@@ -56,20 +55,17 @@ def main(
 ) -> None:
     """Train, score, compare."""
     with progress_bars() as report:
-        ablation.phantom_store(out, shorten, report)
-        judge = ablation.judge_in(out, shorten, report)
-        studies = ablation.held_out(count)
+        bench = ablation.Bench(out, docs, count, shorten, report)
         scores: dict[str, list[Scores]] = {name: [] for name in VARIANTS}
-        seconds = ablation.seconds_of(out / "base") + ablation.seconds_of(out / "judge")
+        seconds = 0.0
         for seed in range(seeds):
             for name in VARIANTS:
-                run = variant_run(out, seed, name, shorten, report)
-                seconds += ablation.seconds_of(run)
-                place = run / f"scores-{count}.npz"
-                found = kept(place, lambda run=run: scored(run, judge, studies, report))
-                seconds += float(found.pop(ablation.SECONDS))
+                found, took = bench.kept(
+                    seed, name, lambda seed=seed, name=name: scored(bench, seed, name)
+                )
+                seconds += took
                 scores[name].append(found)
-    results = compared(scores, ablation.truth_of(studies))
+        results = compared(scores, ablation.truth_of(bench.studies))
     facts = {
         "seeds": seeds,
         "studies": count,
@@ -102,8 +98,9 @@ def variant_run(out: Path, seed: int, name: str, shorten: int, report: Progress)
     return run
 
 
-def scored(run: Path, judge: Judge, studies: Sequence[Study], report: Progress) -> Scores:
+def scored(bench: ablation.Bench, seed: int, name: str) -> Scores:
     """What a judge or the labeler finds in what is made, by direction."""
+    run = variant_run(bench.out, seed, name, bench.shorten, bench.report)
     started = time.process_time()
     xgem = XGeM.from_pretrained(run / "model")
     found = {}
@@ -111,13 +108,15 @@ def scored(run: Path, judge: Judge, studies: Sequence[Study], report: Progress) 
         inputs, _, letter = direction.partition("->")
         given = [
             Study(id=s.id, contents={m: s.contents[m] for m in parse_modalities(inputs)})
-            for s in studies
+            for s in bench.studies
         ]
         (output,) = parse_modalities(letter)
-        made = complete(xgem, given, (output,), progress=report)
-        is_report = output == REPORT
-        found[direction] = ablation.said(made) if is_report else ablation.seen(judge, output, made)
-    return found | {ablation.SECONDS: np.array(time.process_time() - started)}
+        made = complete(xgem, given, (output,), progress=bench.report)
+        found[direction] = (
+            ablation.said(made) if output == REPORT else ablation.seen(bench.judge, output, made)
+        )
+    seconds = ablation.seconds_of(run) + time.process_time() - started
+    return found | {ablation.SECONDS: np.array(seconds)}
 
 
 def compared(scores: dict[str, list[Scores]], truth: np.ndarray) -> dict[str, object]:
@@ -169,7 +168,7 @@ def page(facts: dict[str, object], results: dict[str, object]) -> str:
     return f"""# Multi-Prompt Training against one prompt, and against all
 
 `micro`, {facts["seeds"]} seeds, {facts["studies"]} held-out phantoms, equal steps ({steps});
-{facts["hours"]} hours of one core to train everything and to generate, simulation left out.
+{facts["hours"]} hours of one core to train the denoisers and to generate.
 Agreement with the truth: AUROC of a judge's logits for radiographs, macro F1 of the named findings
 for reports; in brackets 95 % over seeds and studies.
 Made by `python runs/multi_prompt_ablation.py`.
