@@ -26,6 +26,7 @@ class Folder:
         title="own files",
         url="(the columns are those of xgem's documentation)",
         license="the user's",
+        reader_version=2,
     )
 
     def __init__(self, table: Path) -> None:

@@ -43,6 +43,7 @@ class MimicCxr:
         title="MIMIC-CXR",
         url="https://physionet.org/content/mimic-cxr/2.1.0/",
         license="PhysioNet Credentialed Health Data License 1.5.0",
+        reader_version=2,
     )
 
     def __init__(self, folder: Path) -> None:
