@@ -1,6 +1,8 @@
 import csv
+import gzip
 import os
 import signal
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -213,7 +215,51 @@ def test_a_patient_in_two_official_splits_fails_the_run(tmp_path):
 
     with pytest.raises(StoreError, match="several splits"):
         prepare(Leaking(), tmp_path / "store", CONFIG, engine=ONE)
-    assert not (tmp_path / "store").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broken_report_of_open_i_is_one_line_of_the_rejected(phantoms, tmp_path):
+    write_openi(tmp_path / "release", phantoms)
+    with tarfile.open(tmp_path / "release" / "NLMCXR_reports.tgz") as archive:
+        archive.extractall(tmp_path / "release", filter="data")
+    (tmp_path / "release" / "JANE.xml").write_text("<eCitation><uId/>")
+    source = source_named("openi", tmp_path / "release")
+    generous = PrepareConfig(preprocessing=Preprocessing(size=32), max_rejected=1.0)
+    store = prepare(source, tmp_path / "store", generous, engine=ONE)
+    assert len(store) == len(phantoms)
+    (told,) = rows_of(tmp_path / "store.private" / "rejected.csv")
+    (given,) = rows_of(store.folder / "rejected.csv")
+    assert "JANE.xml" in told["file"]
+    assert given["reason"].startswith("the file is no report of Open-i")
+    assert "JANE" not in str(given)
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "column"),
+    [
+        ("mimic-cxr jpg", "mimic-cxr-2.0.0-split.csv.gz", "subject_id"),
+        ("chexpert-plus", "df_chexpert_plus_240401.csv", "deid_patient_id"),
+        ("padchest", "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz", "PatientID"),
+        ("folder", "studies.csv", "patient"),
+    ],
+)
+def test_a_study_of_two_patients_is_refused_whatever_the_source(
+    phantoms, tmp_path, name, table, column
+):
+    path = tmp_path / "release"
+    (write_folder if name == "folder" else WRITERS[name][0])(path, phantoms)
+    opened = gzip.open if table.endswith(".gz") else open
+    with opened(path / table, "rt", newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    lines[1][column] = "doe"  # the first study has two lines
+    with opened(path / table, "wt", newline="") as stream:
+        writer = csv.DictWriter(stream, list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)
+    source = source_named(name.partition(" ")[0], path / table if name == "folder" else path)
+    with pytest.raises(StoreError, match="1 of 8 studies belong to several patients"):
+        prepare(source, tmp_path / "store", CONFIG, engine=ONE)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["release"]
 
 
 def test_an_empty_release_is_refused(tmp_path):

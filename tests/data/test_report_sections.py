@@ -1,7 +1,13 @@
 import pytest
 
 from xgem.data.report import MARK, sections
-from xgem.data.report_sections import ReportKind, given_sections, split_report
+from xgem.data.report_sections import (
+    ReportKind,
+    ReportSections,
+    given_sections,
+    split_report,
+    together,
+)
 
 BOTH = """                                 FINAL REPORT
  EXAMINATION:  CHEST (PA AND LAT)
@@ -228,6 +234,15 @@ def test_an_addendum_and_its_title_are_one():
     text = " FINAL ADDENDUM\n ADDENDUM: Dr. ___ was told.\n\n IMPRESSION: Clear.\n"
     assert split_report(text).addenda == 1
     assert split_report(f"{text}\n ADDENDUM: Unchanged.\n").addenda == 2
+
+
+def test_notes_of_several_images_say_what_they_share_once():
+    one, other = (
+        ReportSections(unheaded=f"Fever. Frontal view: {said}.") for said in ("clear", "a mass")
+    )
+    assert together([one, other]).unheaded == "Fever. Frontal view: clear. Frontal view: a mass."
+    marked = ReportSections(findings="Clear.")
+    assert together([one, marked]) == together([marked, marked]) == marked
 
 
 def test_windows_line_ends_change_nothing():

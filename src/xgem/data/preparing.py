@@ -17,7 +17,7 @@ from xgem.data.identity import Salt, open_salt
 from xgem.data.isolation import Worker, WorkerDiedError, ordered_map
 from xgem.data.prepared_study import UNREADABLE, StudyJob, prepare_study
 from xgem.data.radiograph import Preprocessing
-from xgem.data.sources.source import ListedStudy, Listing, ReportFile, Source
+from xgem.data.sources.source import BrokenReport, ListedStudy, Listing, ReportFile, Source
 from xgem.data.splits import SHARES, SPLITS, SplitChoice, assign_splits
 from xgem.data.store import Store
 from xgem.data.store_shards import PartRecord, Prepared, Reject, read_part, write_part
@@ -130,12 +130,12 @@ def prepare(
     listing = source.list_studies()
     if not listing.studies:
         raise InputError(f"this {source.facts.name} release lists no study; check --from")
+    splits = assign_splits(listing.studies, config.splits, config.seed)
     private = private_folder(out)
     work = private / "work"
     with writing(out):
         private.mkdir(mode=0o700, parents=True, exist_ok=True)
         secret = open_salt(salt or private / "salt")
-        splits = assign_splits(listing.studies, config.splits, config.seed)
         plan = _plan(source, listing, splits, config, secret)
         if begin_store(out, work, plan):
             return Store(out)
@@ -254,7 +254,8 @@ def _require_few(records: Iterable[PartRecord], limit: float, private: Path) -> 
 def _files(listing: Listing) -> int:
     """How many files will be opened."""
     return sum(
-        sum(not image.left_out for image in study.images) + isinstance(study.report, ReportFile)
+        sum(not image.left_out for image in study.images)
+        + isinstance(study.report, ReportFile | BrokenReport)
         for study in listing.studies
     )
 
@@ -286,9 +287,16 @@ def _plan(
     """Everything that the bytes of the store depend on, but the contents of the files."""
     digest = hashlib.sha256()
     for study, split in zip(listing.studies, splits, strict=True):
-        images = [(i.file.name, str(i.view), i.left_out) for i in study.images]
+        images = [
+            (i.file.name, str(i.view), i.left_out, *([repr(i.note)] if i.note else []))
+            for i in study.images
+        ]
         report = study.report
-        said = report.member or report.file.name if isinstance(report, ReportFile) else repr(report)
+        said = repr(report)
+        if isinstance(report, ReportFile):
+            said = report.member or report.file.name
+        elif isinstance(report, BrokenReport):
+            said = report.reason
         line = [study.id, study.patient, split, images, said, repr(study.labels)]
         digest.update(json.dumps(line).encode())
     return {

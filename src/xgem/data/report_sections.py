@@ -131,6 +131,7 @@ _RULE = re.compile(r"_{6,}|={4,}|-{6,}|\*{4,}")
 _WHEN = re.compile(r"[0-9][0-9:./-]*|\b[ap]\.?m\b|\b(?:at|on|hours?|hrs?)\b", re.IGNORECASE)
 """What follows the name of an examination in a title."""
 _ADDENDUM = re.compile(r"\baddendum\b", re.IGNORECASE)
+_SENTENCES = re.compile(r"(?<=[.!?])\s+")
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 
 
@@ -164,6 +165,18 @@ def split_report(text: str) -> ReportSections:
         comparison=comparison,
         addenda=addenda,
     )
+
+
+def together(notes: Iterable[ReportSections]) -> ReportSections:
+    """What was written of several images; a sentence that two notes share stands once.
+
+    Where one of the notes has sections, only sections are taken.
+    """
+    notes = list(notes)
+    findings = _distinct(note.findings for note in notes)
+    impression = _distinct(note.impression for note in notes)
+    whole = "" if findings or impression else _distinct(note.unheaded for note in notes)
+    return ReportSections(findings=findings, impression=impression, unheaded=whole)
 
 
 def given_sections(parts: Mapping[str, str]) -> ReportSections:
@@ -241,6 +254,11 @@ def _unheaded(parts: list[tuple[_Part, str]]) -> str:
     if len(kept) == 1 and len(parts) == 1:
         return _joined([body])
     return _joined(_PARAGRAPHS.split(body)[1:])
+
+
+def _distinct(texts: Iterable[str]) -> str:
+    sentences = (sentence for text in texts for sentence in _SENTENCES.split(text))
+    return " ".join(dict.fromkeys(filter(None, sentences)))
 
 
 def _joined(bodies: Iterable[str]) -> str:
