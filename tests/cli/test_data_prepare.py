@@ -6,7 +6,7 @@ from xgem.cluster import preparing as cluster
 from xgem.data import preparing
 from xgem.data.store import Store
 from xgem.phantoms import simulate
-from xgem.phantoms.releases import write_folder
+from xgem.phantoms.releases import write_folder, write_mimic_cxr
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,40 @@ def test_doubts_are_warned_of(xgem, release, monkeypatch) -> None:
     ended = xgem("data", "prepare", "folder", "--from", release, "--out", "store", "--size", 32)
     assert "warning: 1 images look like negatives" in ended.err
     assert "warning: 2 pairs of images of different splits" in ended.err
+
+
+def test_missing_reports_are_warned_of_and_on_the_card(xgem, tmp_path) -> None:
+    write_mimic_cxr(tmp_path / "mimic", [simulate(seed, 40) for seed in range(2)], "dicom")
+    (tmp_path / "mimic" / "mimic-cxr-reports.zip").unlink()
+    ended = xgem("data", "prepare", "mimic-cxr", "--from", "mimic", "--out", "store", "--size", 32)
+    assert ended.code == 0
+    assert "warning: 2 studies have no report, for neither mimic-cxr-reports.zip" in ended.err
+    assert "mimic-cxr-reports.zip" in (tmp_path / "store" / "README.md").read_text()
+
+
+def test_the_folder_that_one_is_in_may_become_the_store(xgem, release, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    call = ("data", "prepare", "folder", "--from", release, "--out", ".", "--size", 32)
+    facts = json.loads(xgem(*call, "--json").out)
+    assert facts["private"] == str(tmp_path / "here.private")
+    assert xgem("data", "check", ".").code == 0
+
+
+def test_a_store_that_lost_a_part_is_made_whole_by_the_same_call(xgem, release, tmp_path) -> None:
+    call = ("data", "prepare", "folder", "--from", release, "--out", "store", "--size", 32)
+    xgem(*call)
+    next((tmp_path / "store" / "data").glob("*.parquet")).unlink()
+    xgem("data", "check", "store").was_refused("prepare it again with the same call")
+    assert xgem(*call).code == 0
+    assert xgem("data", "check", "store").code == 0
+
+
+def test_a_store_of_nothing_is_refused(xgem, tmp_path) -> None:
+    (tmp_path / "a.csv").write_text("study,patient,view,path,report\ns,p,F,gone.png,\n")
+    call = ("data", "prepare", "folder", "--from", "a.csv", "--out", "store", "--max-rejected", 1)
+    xgem(*call).was_refused("nothing of this folder release can be used")
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_stopped_run_says_how_to_go_on(xgem, release, monkeypatch) -> None:

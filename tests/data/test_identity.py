@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xgem.data.identity import Salt, open_salt, without_quotations
+from xgem.data.identity import Salt, keep_salt, new_salt, read_salt, without_quotations
 from xgem.errors import InputError
 
 
@@ -26,14 +26,21 @@ def test_identifiers_hold_nothing_of_the_original():
 
 def test_a_new_salt_is_kept_for_its_owner_alone(tmp_path):
     path = tmp_path / "private" / "salt"
-    salt = open_salt(path)
-    assert open_salt(path) == salt
+    assert read_salt(path) is None
+    salt = new_salt()
+    keep_salt(salt, path)
+    assert read_salt(path) == salt != new_salt()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert open_salt(tmp_path / "another") != salt
 
 
-def test_a_salt_is_never_shown(tmp_path):
-    salt = open_salt(tmp_path / "salt")
+def test_a_salt_that_is_kept_is_never_overwritten(tmp_path):
+    keep_salt(one := new_salt(), tmp_path / "salt")
+    keep_salt(new_salt(), tmp_path / "salt")
+    assert read_salt(tmp_path / "salt") == one
+
+
+def test_a_salt_is_never_shown():
+    salt = new_salt()
     assert salt.secret.hex() not in repr(salt) + str(salt)
 
 
@@ -41,7 +48,7 @@ def test_a_salt_is_never_shown(tmp_path):
 def test_another_file_is_refused(tmp_path, text):
     (tmp_path / "salt").write_text(text)
     with pytest.raises(InputError, match="is no salt"):
-        open_salt(tmp_path / "salt")
+        read_salt(tmp_path / "salt")
 
 
 @pytest.mark.parametrize(

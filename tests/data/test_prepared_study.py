@@ -10,7 +10,7 @@ from xgem.data.identity import Salt
 from xgem.data.prepared_study import StudyJob, prepare_study
 from xgem.data.radiograph import Preprocessing
 from xgem.data.report_sections import ReportSections
-from xgem.data.sources.source import ListedImage, ListedStudy, ReportFile
+from xgem.data.sources.source import BrokenReport, ListedImage, ListedStudy, ReportFile
 from xgem.data.store_schema import decode_png
 from xgem.phantoms import simulate
 from xgem.phantoms.releases.files import dicom_bytes, jpeg_bytes, pixels_of, png_bytes
@@ -75,6 +75,29 @@ def test_more_images_of_a_view_are_more_rows_of_the_study(chest, file):
     }
 
 
+def test_a_row_has_the_notes_of_its_own_images(chest, file):
+    front, side = pixels_of(chest, FRONTAL), pixels_of(chest, LATERAL)
+    notes = ("Small effusion.", "Cough. Pneumothorax.", None, "Cough. Small effusion.")
+    images = [
+        ListedImage(
+            file=file(f"{n}.png", png_bytes(front if n < 3 else side)),
+            view=FRONTAL if n < 3 else LATERAL,
+            note=ReportSections(unheaded=note) if note else None,
+        )
+        for n, note in enumerate(notes)
+    ]
+    found = prepared(*images)
+    assert [row["report"] for row in found.rows] == [
+        "Small effusion. Cough.",
+        "Cough. Pneumothorax.",
+        None,
+    ]
+    assert [row["labels"]["Pneumothorax"] for row in found.rows][1] == 1
+    assert found.rows[0]["labels"]["Pleural Effusion"] == 1
+    assert np.isnan(found.rows[0]["labels"]["Pneumothorax"])
+    assert (found.tallies["report: text without headings"], found.tallies["report: none"]) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("image", "report", "rows"),
     [(None, "Clear.", 1), (None, None, 0), (None, "COMPARISON: None.", 0)],
@@ -116,6 +139,7 @@ def test_a_view_that_nobody_names_is_counted(chest, file):
     found = prepared(ListedImage(file=file("a.png", data)))
     assert [reject.kind for reject in found.rejects] == ["view unknown"]
     assert found.rows == []
+    assert not any(name.startswith("burned-in") for name in found.tallies)
 
 
 def test_the_release_may_leave_images_out(file):
@@ -194,6 +218,13 @@ def test_reports_are_read_from_files_and_archives(tmp_path):
     packed = prepared(report=ReportFile(file=tmp_path / "r.zip", member="files/s1.txt"))
     assert plain.rows[0]["report"] == "FINDINGS: Clear, 38 °C."
     assert packed.rows[0]["report"] == "IMPRESSION: Normal."
+
+
+def test_a_report_that_its_reader_could_not_read_is_rejected(tmp_path):
+    report = BrokenReport(file=tmp_path / "DOE.xml", reason="the file is no report")
+    found = prepared(report=report)
+    assert [(r.kind, r.reason) for r in found.rejects] == [("unreadable", "the file is no report")]
+    assert (found.rows, found.tallies["report: unreadable"]) == ([], 1)
 
 
 @pytest.mark.parametrize("member", ["", "files/s2.txt"], ids=["file", "member"])

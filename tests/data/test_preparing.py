@@ -1,6 +1,10 @@
+import contextlib
 import csv
+import gzip
+import json
 import os
 import signal
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -18,9 +22,10 @@ from xgem.data.preparing import (
 from xgem.data.radiograph import Preprocessing
 from xgem.data.sources import source_named
 from xgem.data.sources.source import ListedStudy, Listing, SourceFacts
+from xgem.data.store import Store
 from xgem.data.store_check import check_store
 from xgem.data.store_shards import read_part, sha256_of
-from xgem.errors import ConfigError, InputError, StoreError
+from xgem.errors import ConfigError, InputError, OutputError, StoreError
 from xgem.phantoms import simulate
 from xgem.phantoms.releases import (
     write_chexpert_plus,
@@ -50,6 +55,17 @@ def release(phantoms, tmp_path):
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch):
     monkeypatch.setattr(store_writer, "SHARD", 3)
+
+
+def no_engine(jobs, progress):
+    """An engine where nothing is left to do."""
+    raise AssertionError("nothing is left to do")
+
+
+def unreachable(jobs, progress):
+    """An engine whose cluster is not there."""
+    raise ConfigError("cannot reach the cluster")
+    yield
 
 
 def rows_of(path):
@@ -161,11 +177,49 @@ def test_an_interrupted_run_redoes_no_whole_part(release, tmp_path):
 
 def test_a_finished_store_is_not_made_again(release, tmp_path):
     store = prepare(release, tmp_path / "store", CONFIG, engine=ONE)
+    assert prepare(release, tmp_path / "store", CONFIG, engine=no_engine).hash == store.hash
 
-    def none(jobs, progress):
-        raise AssertionError("nothing is left to do")
 
-    assert prepare(release, tmp_path / "store", CONFIG, engine=none).hash == store.hash
+def damaged(file, how):
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.unlink() if how == "gone" else file.write_bytes(data)
+
+
+@pytest.mark.parametrize("how", ["gone", "changed"])
+@pytest.mark.parametrize("what", ["part", "card", "manifest", "edited manifest"])
+def test_preparing_a_damaged_store_again_makes_it_whole(release, tmp_path, what, how):
+    store = prepare(release, tmp_path / "store", CONFIG, engine=ONE)
+    whole = tree(store.folder)
+    parts = [store.folder / shard["file"] for shard in store.shards]
+    if what == "edited manifest":
+        text = (store.folder / "store.json").read_text()
+        (store.folder / "store.json").write_text(text.replace('"policy": "xgem"', '"policy": "x"'))
+    else:
+        files = {"part": parts[0], "card": store.folder / "README.md"}
+        damaged(files.get(what, store.folder / "store.json"), how)
+    if what != "manifest":
+        with pytest.raises(StoreError, match=r"changed|not there"):
+            raise StoreError("; ".join(check_store(Store(store.folder))))
+    made = {file: file.stat().st_mtime_ns for file in parts[1:]}
+    prepare(release, tmp_path / "store", CONFIG, engine=ONE)
+    assert tree(store.folder) == whole
+    assert all(file.stat().st_mtime_ns == when for file, when in made.items())
+
+
+def test_the_studies_are_told_by_a_salted_hash_and_an_older_plan_still_fits(release, tmp_path):
+    store = prepare(release, tmp_path / "store", CONFIG, engine=ONE)
+    other = prepare(release, tmp_path / "other", CONFIG, engine=ONE)
+    plans = [opened.manifest["plan"] for opened in (store, other)]
+    assert plans[0]["listing"] != plans[1]["listing"]
+    listing = release.list_studies()
+    salt = preparing.read_salt(private_folder(store.folder) / "salt")
+    splits = preparing.assign_splits(listing.studies)
+    plan, (earlier,) = preparing._plans(release, listing, splits, CONFIG, salt)
+    assert (plan, len(earlier["listing"])) == (plans[0], 16)
+    manifest = {**store.manifest, "plan": earlier}
+    (store.folder / "store.json").write_text(json.dumps(manifest))
+    assert prepare(release, tmp_path / "store", CONFIG, engine=no_engine).manifest == manifest
 
 
 @pytest.mark.parametrize(
@@ -213,7 +267,151 @@ def test_a_patient_in_two_official_splits_fails_the_run(tmp_path):
 
     with pytest.raises(StoreError, match="several splits"):
         prepare(Leaking(), tmp_path / "store", CONFIG, engine=ONE)
-    assert not (tmp_path / "store").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broken_report_of_open_i_is_one_line_of_the_rejected(phantoms, tmp_path):
+    write_openi(tmp_path / "release", phantoms)
+    with tarfile.open(tmp_path / "release" / "NLMCXR_reports.tgz") as archive:
+        archive.extractall(tmp_path / "release", filter="data")
+    (tmp_path / "release" / "JANE.xml").write_text("<eCitation><uId/>")
+    source = source_named("openi", tmp_path / "release")
+    generous = PrepareConfig(preprocessing=Preprocessing(size=32), max_rejected=1.0)
+    store = prepare(source, tmp_path / "store", generous, engine=ONE)
+    assert len(store) == len(phantoms)
+    (told,) = rows_of(tmp_path / "store.private" / "rejected.csv")
+    (given,) = rows_of(store.folder / "rejected.csv")
+    assert "JANE.xml" in told["file"]
+    assert given["reason"].startswith("the file is no report of Open-i")
+    assert "JANE" not in str(given)
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "column"),
+    [
+        ("mimic-cxr jpg", "mimic-cxr-2.0.0-split.csv.gz", "subject_id"),
+        ("chexpert-plus", "df_chexpert_plus_240401.csv", "deid_patient_id"),
+        ("padchest", "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz", "PatientID"),
+        ("folder", "studies.csv", "patient"),
+    ],
+)
+def test_a_study_of_two_patients_is_refused_whatever_the_source(
+    phantoms, tmp_path, name, table, column
+):
+    path = tmp_path / "release"
+    (write_folder if name == "folder" else WRITERS[name][0])(path, phantoms)
+    opened = gzip.open if table.endswith(".gz") else open
+    with opened(path / table, "rt", newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    lines[1][column] = "doe"  # the first study has two lines
+    with opened(path / table, "wt", newline="") as stream:
+        writer = csv.DictWriter(stream, list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)
+    source = source_named(name.partition(" ")[0], path / table if name == "folder" else path)
+    with pytest.raises(StoreError, match="1 of 8 studies belong to several patients"):
+        prepare(source, tmp_path / "store", CONFIG, engine=ONE)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["release"]
+
+
+def test_files_that_were_corrected_are_opened_again(release, tmp_path):
+    files = sorted(release.table.parent.glob("images/*"))
+    whole = {file: file.read_bytes() for file in files}
+    for file in files:
+        file.write_bytes(b"gone")
+    for share in (0.05, 0.5):
+        config = PrepareConfig(preprocessing=Preprocessing(size=32), max_rejected=share)
+        with pytest.raises(StoreError, match="files cannot be used"):
+            prepare(release, tmp_path / "store", config, engine=ONE)
+        assert rows_of(tmp_path / "store.private" / "rejected.csv")
+    for file, data in whole.items():
+        file.write_bytes(data)
+    store = prepare(release, tmp_path / "store", CONFIG, engine=ONE)
+    assert store.summary()["met"].get("rejected: unreadable") is None
+
+
+def test_a_store_of_nothing_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("study,patient,view,path,report\ns,p,F,gone.png,\n")
+    source = source_named("folder", tmp_path / "a.csv")
+    generous = PrepareConfig(preprocessing=Preprocessing(size=32), max_rejected=1.0)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"nothing of this folder release .*No such file"):
+            prepare(source, tmp_path / "store", generous, engine=ONE)
+        assert not (tmp_path / "store").exists()
+        assert len(rows_of(tmp_path / "store.private" / "rejected.csv")) == 1
+    with pytest.raises(StoreError, match="more than the share"):  # other settings are none of it
+        prepare(source, tmp_path / "store", CONFIG, engine=ONE)
+
+
+def test_an_engine_that_cannot_be_reached_leaves_nothing(release, tmp_path):
+    for salt in (None, tmp_path / "salt"):
+        with pytest.raises(ConfigError, match="cannot reach"):
+            prepare(release, tmp_path / "store", CONFIG, engine=unreachable, salt=salt)
+        assert [entry.name for entry in tmp_path.iterdir()] == ["release"]
+
+
+def test_an_engine_that_cannot_be_reached_later_keeps_what_there_is(release, tmp_path):
+    def stop(stage, done, total):
+        if stage == "preparing" and done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(release, tmp_path / "store", CONFIG, engine=ONE, progress=stop)
+    before = tree(tmp_path)
+    assert any("parquet" in name for name in before)
+    with pytest.raises(ConfigError, match="cannot reach"):
+        prepare(release, tmp_path / "store", CONFIG, engine=unreachable)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("there", ["a folder of something", "a file"])
+def test_a_place_that_is_taken_is_left_as_it_is(release, tmp_path, there):
+    out = tmp_path / "store"
+    if there == "a file":
+        out.write_text("years of work")
+    else:
+        out.mkdir()
+        (out / "thesis.txt").write_text("years of work")
+    with pytest.raises(StoreError, match="is not empty and holds no store"):
+        prepare(release, out, CONFIG, engine=ONE)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["release", "store"]
+
+
+def test_another_process_is_kept_out_of_a_store(release, tmp_path):
+    seen = []
+
+    def engine(jobs, progress):
+        with pytest.raises(ConfigError, match=r"another process prepares .*store; wait for it"):
+            prepare(release, tmp_path / "store", CONFIG, engine=ONE)
+        seen.append(len(jobs))
+        yield from map(make_part, jobs)
+
+    store = prepare(release, tmp_path / "store", CONFIG, engine=engine)
+    assert (len(seen), list(check_store(store))) == (1, [])
+
+
+def test_paths_mean_the_same_in_another_folder(release, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    near = source_named("folder", Path("release") / release.table.name)
+
+    def elsewhere(jobs, progress):
+        (tmp_path / "elsewhere").mkdir()
+        with contextlib.chdir(tmp_path / "elsewhere"):
+            yield from map(make_part, list(jobs))
+
+    assert len(prepare(near, Path("store"), CONFIG, engine=elsewhere)) == 8
+
+
+@pytest.mark.parametrize(
+    ("out", "private"), [("a/store", "a/store.private"), (".", None), ("a/..", None)]
+)
+def test_the_private_folder_is_beside_the_store(tmp_path, monkeypatch, out, private):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    beside = Path(private) if private else tmp_path.with_name(f"{tmp_path.name}.private")
+    assert private_folder(Path(out)) == beside
+    with pytest.raises(OutputError, match="choose another --out"):
+        private_folder(Path("/"))
 
 
 def test_an_empty_release_is_refused(tmp_path):

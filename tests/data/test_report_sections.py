@@ -1,7 +1,13 @@
 import pytest
 
 from xgem.data.report import MARK, sections
-from xgem.data.report_sections import ReportKind, given_sections, split_report
+from xgem.data.report_sections import (
+    ReportKind,
+    ReportSections,
+    given_sections,
+    split_report,
+    together,
+)
 
 BOTH = """                                 FINAL REPORT
  EXAMINATION:  CHEST (PA AND LAT)
@@ -60,6 +66,32 @@ COMPARISON = """                                 FINAL REPORT
  EXAMINATION:  CHEST (PORTABLE AP)
 
  COMPARISON:  Chest radiographs since ___ most recently ___.
+"""
+
+
+TITLE = """                                 FINAL REPORT
+ AP CHEST, 8:45 A.M., ___
+
+ HISTORY:  Hypoxia.
+
+ IMPRESSION:  AP chest compared to ___:
+
+ Lungs clear.
+"""
+
+ORGANS = """                                 FINAL REPORT
+ INDICATION:  Fall.
+
+ FINDINGS:
+
+ LUNGS:  Large left effusion.
+ PLEURA:  Small pneumothorax.
+ LINES AND TUBES:  None.
+ GIRDLE:  Intact.
+
+ NOTIFICATION:  Dr. ___ was told.
+
+ IMPRESSION:  Effusion.
 """
 
 
@@ -137,6 +169,80 @@ def test_what_is_written_has_the_same_sections_when_it_is_read_again():
 def test_reports_as_hospitals_write_them(text, kind, written, addenda):
     found = split_report(text)
     assert (found.kind, found.written("xgem"), found.addenda) == (kind, written, addenda)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (TITLE, "IMPRESSION: AP chest compared to ___: Lungs clear."),
+        (
+            " FINAL REPORT\n PORTABLE CHEST:  ___ at 8:45 a.m.\n\n IMPRESSION:  Clear.\n",
+            "IMPRESSION: Clear.",
+        ),
+        (
+            " FINAL REPORT\n HISTORY:  Fall.\n\n AP CHEST, 8:45 A.M.:  Lungs clear.\n",
+            "FINDINGS: Lungs clear.",
+        ),
+        (" FINAL REPORT\n VIEWS:  PA and lateral.\n\n IMPRESSION:  Clear.", "IMPRESSION: Clear."),
+    ],
+    ids=["time", "time after the colon", "time in a heading", "views"],
+)
+def test_the_title_of_an_examination_is_no_finding(text, written):
+    assert split_report(text).written("xgem") == written
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        (
+            ORGANS,
+            "FINDINGS: LUNGS: Large left effusion. PLEURA: Small pneumothorax. "
+            "LINES AND TUBES: None. GIRDLE: Intact.\nIMPRESSION: Effusion.",
+        ),
+        (
+            " TECHNIQUE: PA.\n\n LUNGS: Clear.\n HEART: Normal.\n\n IMPRESSION: Normal.\n",
+            "FINDINGS: LUNGS: Clear. HEART: Normal.\nIMPRESSION: Normal.",
+        ),
+        (
+            " IMPRESSION:\n CHEST: Clear.\n KNEE: Fracture.\n\n CLINICAL NOTES: Fell.\n",
+            "IMPRESSION: CHEST: Clear. KNEE: Fracture.",
+        ),
+        (" FINDINGS:\n\n CHEST:\n\n GIRDLE: Intact.\n", "FINDINGS: GIRDLE: Intact."),
+        (
+            " FINDINGS: Clear.\n COMPARISON FILM: ___ 2101.\n FURTHER READING: None.\n",
+            "FINDINGS: Clear.",
+        ),
+        (
+            " PROTOCOL: Upright.\n\n FINDINGS: Clear.\n INDICATION FOR CHEST FILM: Cough.\n",
+            "FINDINGS: Clear.",
+        ),
+    ],
+    ids=[
+        "in Findings",
+        "without Findings",
+        "in Impression",
+        "after a title",
+        "after Comparison",
+        "before",
+    ],
+)
+def test_headings_within_a_section_keep_their_text(text, written):
+    assert split_report(text).written("xgem") == written
+
+
+def test_an_addendum_and_its_title_are_one():
+    text = " FINAL ADDENDUM\n ADDENDUM: Dr. ___ was told.\n\n IMPRESSION: Clear.\n"
+    assert split_report(text).addenda == 1
+    assert split_report(f"{text}\n ADDENDUM: Unchanged.\n").addenda == 2
+
+
+def test_notes_of_several_images_say_what_they_share_once():
+    one, other = (
+        ReportSections(unheaded=f"Fever. Frontal view: {said}.") for said in ("clear", "a mass")
+    )
+    assert together([one, other]).unheaded == "Fever. Frontal view: clear. Frontal view: a mass."
+    marked = ReportSections(findings="Clear.")
+    assert together([one, marked]) == together([marked, marked]) == marked
 
 
 def test_windows_line_ends_change_nothing():

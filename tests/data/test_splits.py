@@ -47,6 +47,30 @@ def test_the_official_split_is_kept_and_others_follow_their_patient():
     assert assign_splits(studies, "seeded") == [drawn_split(s.patient, 0) for s in studies]
 
 
+@pytest.mark.parametrize("choice", ["official", "seeded"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [ListedStudy(id="s", patient="jane doe", lines=(("jane doe", None), ("john doe", None)))],
+        [ListedStudy(id="s", patient="jane doe"), ListedStudy(id="s", patient="john doe")],
+        [ListedStudy(id="s", patient="")],
+    ],
+    ids=["lines", "studies", "nobody"],
+)
+def test_a_study_of_two_patients_or_none_is_refused(choice, wrong):
+    with pytest.raises(StoreError, match="1 of 2 studies belong to several") as caught:
+        assign_splits([study(0, "a"), *wrong], choice)
+    assert "doe" not in str(caught.value)
+
+
+def test_lines_of_a_study_in_two_splits_are_a_leak():
+    lines = (("jane doe", "train"), ("jane doe", "test"))
+    studies = [ListedStudy(id="s", patient="jane doe", split="train", lines=lines)]
+    with pytest.raises(StoreError, match=r"1 of 1 patients .*\(train and test\)"):
+        assign_splits(studies)
+    assert assign_splits(studies, "seeded") == [drawn_split("jane doe", 0)]
+
+
 def test_a_patient_in_two_official_splits_is_a_leak():
     studies = [study(0, "jane doe", "train"), study(1, "jane doe", "test")]
     with pytest.raises(StoreError, match=r"1 of 1 patients .*\(train and test\)") as caught:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from xgem.data.store import Store
-from xgem.data.store_manifest import read_manifest
+from xgem.data.store_manifest import read_manifest, sealed
 from xgem.errors import StoreError
 
 
@@ -50,6 +50,17 @@ def test_a_manifest_that_is_no_json_object_is_refused(small_store, text) -> None
     (small_store.folder / "store.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(StoreError, match="copy or make the store again"):
         read_manifest(small_store.folder)
+
+
+def test_a_fact_that_was_edited_is_noticed_and_an_older_store_opens(small_store) -> None:
+    path = small_store.folder / "store.json"
+    text = path.read_text()
+    path.write_text(text.replace('"license": "of whoever', '"license": "not of whoever'))
+    with pytest.raises(StoreError, match=r"store\.json has changed since it was written"):
+        read_manifest(small_store.folder)
+    assert sealed(small_store.manifest) == json.loads(text)
+    path.write_text(json.dumps(small_store.manifest))  # as it was before there was a hash
+    assert read_manifest(small_store.folder) == small_store.manifest
 
 
 def test_a_shard_outside_of_the_store_is_refused(small_store) -> None:

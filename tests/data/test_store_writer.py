@@ -67,6 +67,23 @@ def test_a_finished_store_is_left_alone(small_store, small_store_in):
     assert before == {file: file.stat().st_mtime_ns for file in small_store.folder.rglob("*")}
 
 
+@pytest.mark.parametrize(
+    "name", ["data/train-00001.parquet", "README.md", "rejected.csv", "store.json"]
+)
+@pytest.mark.parametrize("how", ["changed", "gone"])
+def test_writing_a_damaged_store_again_makes_it_whole(small_store, small_store_in, name, how):
+    before, file = tree(small_store.folder), small_store.folder / name
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    (file.write_bytes(data), file.unlink() if how == "gone" else None)
+    if name == "store.json":  # of simulated studies nothing else tells what they are of
+        with pytest.raises(StoreError, match=r"cannot be read|has changed|holds no store"):
+            small_store_in(small_store.folder)
+        return
+    small_store_in(small_store.folder)
+    assert tree(small_store.folder) == before
+
+
 def test_the_bytes_do_not_depend_on_the_workers(tmp_path, small_store_in):
     for workers in (1, 2):
         folder = tmp_path / str(workers)

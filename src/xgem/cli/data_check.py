@@ -27,7 +27,8 @@ def check(
         more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise StoreError(
             f"{store} is not as it was written: {'; '.join(problems[:_SHOWN])}{more}; "
-            f"prepare it again, or copy it again"
+            f"copy it again, or prepare it again with the same call, which makes anew what is "
+            f"missing or changed; remove what does not belong to it"
         )
     facts = {"store": str(store), **opened.summary()}
     print_result(f"{store} is whole: {len(opened):,} rows, hash {opened.hash}", facts, as_json)

@@ -112,14 +112,18 @@ def _engine(name: EngineName, workers: int) -> Any:
 
 def _doubts(facts: dict[str, Any]) -> list[str]:
     """What a user should look at before training."""
-    met = facts["met"]
-    negatives = met.get("warning: looks like a negative", 0)
+    said = {
+        name.removeprefix("warning: "): number
+        for name, number in facts["met"].items()
+        if name.startswith("warning: ")
+    }
     doubts = []
-    if negatives:
+    if negatives := said.pop("looks like a negative", 0):
         doubts.append(
             f"{negatives} images look like negatives of what their files say; see "
             f"{facts['private']}/warnings.csv"
         )
+    doubts += [f"{number:,} {words}" for words, number in said.items()]
     if facts["near_duplicates"]:
         doubts.append(
             f"{facts['near_duplicates']} pairs of images of different splits are nearly the same; "

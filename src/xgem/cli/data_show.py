@@ -33,7 +33,7 @@ def show(
     chosen = choose_rows(rows, count, seed)
     with new_folder(out) as folder:
         draw_sheet(opened, chosen, folder / "sheet.png")
-        draw_histograms(opened, folder / "histograms.png")
+        draw_histograms(opened, rows, folder / "histograms.png")
     sheet, histograms = str(out / "sheet.png"), str(out / "histograms.png")
     facts = {"sheet": sheet, "histograms": histograms, "rows": chosen}
     print_result(f"Look at {sheet} and {histograms}", facts, as_json)

@@ -53,7 +53,8 @@ def ray_session(cpus: int | None = None) -> Iterator[ModuleType]:
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"cannot reach the Ray cluster at {address or 'this machine'} ({error}); "
-            f"check RAY_ADDRESS, or leave out --engine ray"
+            f"check RAY_ADDRESS, set RAY_AUTH_MODE=token where it asks for a token, or leave out "
+            f"--engine ray"
         ) from error
     try:
         yield ray

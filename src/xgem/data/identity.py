@@ -40,17 +40,31 @@ class Salt:
         return f"{kind}-{hmac.new(self.secret, message, hashlib.sha256).hexdigest()[:16]}"
 
 
-def open_salt(path: Path) -> Salt:
-    """Read the salt in a file of its own, or make one there that only its owner may read.
+def new_salt() -> Salt:
+    """Draw a salt that is not kept anywhere yet."""
+    return Salt(secrets.token_bytes(_BYTES))
+
+
+def keep_salt(salt: Salt, path: Path) -> None:
+    """Write a salt to a file that only its owner may read, unless a file is there.
 
     Raises:
-        InputError: the file holds something else.
         OutputError: it cannot be written.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, secrets.token_hex(_BYTES).encode() + b"\n")
+        write_bytes(path, salt.secret.hex().encode() + b"\n")
         path.chmod(0o600)
+
+
+def read_salt(path: Path) -> Salt | None:
+    """Read a salt that was kept; None where there is no file.
+
+    Raises:
+        InputError: the file holds something else.
+    """
+    if not path.exists():
+        return None
     text = read_bytes(path).decode("ascii", errors="replace").strip()
     try:
         secret = bytes.fromhex(text)

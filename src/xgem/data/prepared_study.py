@@ -6,7 +6,7 @@ Runs in a worker process (`xgem.data.isolation`), the same on a laptop and on a 
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import zip_longest
@@ -18,8 +18,8 @@ from xgem.data.chexpert_labels import read_chexpert_labels
 from xgem.data.identity import Salt
 from xgem.data.isolation import Announce
 from xgem.data.radiograph import Preprocessing, Radiograph, decode_file, preprocessed
-from xgem.data.report_sections import ReportKind, ReportSections, split_report
-from xgem.data.sources.source import ListedImage, ListedStudy, ReportFile
+from xgem.data.report_sections import ReportKind, ReportSections, split_report, together
+from xgem.data.sources.source import BrokenReport, ListedImage, ListedStudy, ReportFile
 from xgem.data.store_schema import Row, row_of_study
 from xgem.data.store_shards import Prepared, Reject
 from xgem.data.whole_file import MAX_BYTES, read_bytes
@@ -49,7 +49,8 @@ def prepare_study(job: StudyJob, announce: Announce) -> Prepared:
     """Open everything that is listed; what cannot be used is rejected with its reason.
 
     A study with several images of a view gives several rows: the first frontal view goes with the
-    first lateral one, and so on; all of them have the study's report.
+    first lateral one, and so on; all of them have the study's report, or each the notes of its
+    own images where images have notes.
     """
     return _Preparation(job, announce).prepared()
 
@@ -65,13 +66,16 @@ class _Preparation:
         self.tallies: Counter[str] = Counter()
 
     def prepared(self) -> Prepared:
-        sections = self._sections()
-        text = sections.written(self.job.preprocessing.policy) if sections else ""
-        views: dict[Modality, list[Radiograph]] = {FRONTAL: [], LATERAL: []}
+        noted = any(image.note for image in self.job.study.images)
+        sections = None if noted else self._sections()
+        views: dict[Modality, list[_Shown]] = {FRONTAL: [], LATERAL: []}
         for image in self.job.study.images:
             for view, radiograph in self._opened(image):
-                views[view].append(radiograph)
-        rows = list(self._rows(views, text, self._labels(sections)))
+                views[view].append(_Shown(radiograph, image.note))
+        rows = []
+        for place, pair in enumerate(self._pairs(views, sections)):
+            said = self._counted(_notes(pair.values())) if noted else sections
+            rows.append(self._row(place, pair, said))
         if not rows:
             self.tallies["studies of which nothing is left"] += 1
         return Prepared(
@@ -81,31 +85,37 @@ class _Preparation:
             tallies=dict(self.tallies),
         )
 
-    def _rows(
-        self, views: Mapping[Modality, list[Radiograph]], text: str, labels: Mapping[str, float]
-    ) -> Iterator[Row]:
+    def _pairs(
+        self, views: Mapping[Modality, list["_Shown"]], sections: ReportSections | None
+    ) -> Iterator[dict[Modality, "_Shown"]]:
+        """What the rows show; a report without any view is a row that shows nothing."""
         pairs = list(zip_longest(views[FRONTAL], views[LATERAL]))
-        for place, pair in enumerate(pairs or [(None, None)] * bool(text)):
-            shown = {
-                view: radiograph
-                for view, radiograph in zip((FRONTAL, LATERAL), pair, strict=True)
-                if radiograph is not None
+        for pair in pairs or [(None, None)] * (sections is not None):
+            yield {
+                view: shown
+                for view, shown in zip((FRONTAL, LATERAL), pair, strict=True)
+                if shown is not None
             }
-            contents: dict[Modality, Content] = {view: r.pixels for view, r in shown.items()}
-            if text:
-                contents[REPORT] = text
-            yield row_of_study(
-                Study(
-                    id=f"{self.id}-{place}" if place else self.id,
-                    contents=contents,
-                    synthetic=bool(shown) and all(r.synthetic for r in shown.values()),
-                    label_values=labels,
-                ),
-                split=self.job.split,
-                source_study=self.id,
-                patient=self.job.salt.hashed("patient", self.job.study.patient),
-                bits={view: radiograph.bits for view, radiograph in shown.items()},
-            )
+
+    def _row(
+        self, place: int, pair: Mapping[Modality, "_Shown"], sections: ReportSections | None
+    ) -> Row:
+        shown = {view: one.radiograph for view, one in pair.items()}
+        contents: dict[Modality, Content] = {view: r.pixels for view, r in shown.items()}
+        if sections is not None:
+            contents[REPORT] = sections.written(self.job.preprocessing.policy)
+        return row_of_study(
+            Study(
+                id=f"{self.id}-{place}" if place else self.id,
+                contents=contents,
+                synthetic=bool(shown) and all(r.synthetic for r in shown.values()),
+                label_values=self._labels(sections),
+            ),
+            split=self.job.split,
+            source_study=self.id,
+            patient=self.job.salt.hashed("patient", self.job.study.patient),
+            bits={view: radiograph.bits for view, radiograph in shown.items()},
+        )
 
     def _labels(self, sections: ReportSections | None) -> Mapping[str, float]:
         if self.job.study.labels is not None:
@@ -117,6 +127,10 @@ class _Preparation:
     def _sections(self) -> ReportSections | None:
         """The report; None where there is none or it cannot be read."""
         report = self.job.study.report
+        if isinstance(report, BrokenReport):
+            self._reject(UNREADABLE, report.reason, report.file)
+            self.tallies["report: unreadable"] += 1
+            return None
         if isinstance(report, ReportFile):
             file = report.file
             self.announce(REPORT_STEP)
@@ -127,7 +141,10 @@ class _Preparation:
                 self._reject(UNREADABLE, str(error), file)
                 self.tallies["report: unreadable"] += 1
                 return None
-        sections = split_report(report) if isinstance(report, str) else report
+        return self._counted(split_report(report) if isinstance(report, str) else report)
+
+    def _counted(self, sections: ReportSections | None) -> ReportSections | None:
+        """Count what was found; None where no text is left."""
         kind = "none" if sections is None else str(sections.kind)
         self.tallies[f"report: {kind}"] += 1
         if sections is not None and sections.addenda:
@@ -163,6 +180,7 @@ class _Preparation:
             self.warnings.append(
                 self._noted("looks like a negative", radiograph.notes[-1], image.file)
             )
+        self.tallies[f"burned-in annotation: {self._checked(radiograph)}"] += 1
         yield view, radiograph
 
     def _radiograph(self, image: ListedImage) -> Radiograph | None:
@@ -173,17 +191,19 @@ class _Preparation:
         if decoded.burned_in == "YES":
             self._reject("burned-in annotation", "Burned In Annotation is YES", image.file)
             return None
-        checked = "declared free of it" if decoded.burned_in == "NO" else "not checked"
         if self.job.find_text:
             found = find_text(decoded.pixels)
             if found:
                 reason = f"text was found in the image ({len(found)} words)"
                 self._reject("burned-in annotation", reason, image.file)
                 return None
-            checked = "none found by tesseract"
-        radiograph = preprocessed(decoded, name, settings)
-        self.tallies[f"burned-in annotation: {checked}"] += 1
-        return radiograph
+        return preprocessed(decoded, name, settings)
+
+    def _checked(self, radiograph: Radiograph) -> str:
+        """What is known of text in an image that is in the store."""
+        if self.job.find_text:
+            return "none found by tesseract"
+        return "declared free of it" if radiograph.burned_in == "NO" else "not checked"
 
     def _require_alive(self, step: str) -> None:
         if how := self.job.died.get(step):
@@ -195,6 +215,19 @@ class _Preparation:
     def _noted(self, kind: str, reason: str, file: Path) -> Reject:
         nameless = reason.replace(str(file), "the file")
         return Reject(study=self.id, kind=kind, reason=nameless, file=str(file))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A view that can be used, and what was written of it alone."""
+
+    radiograph: Radiograph
+    note: ReportSections | None
+
+
+def _notes(shown: Iterable[_Shown]) -> ReportSections | None:
+    notes = [one.note for one in shown if one.note is not None]
+    return together(notes) if notes else None
 
 
 def _text(report: ReportFile) -> str:

@@ -4,21 +4,24 @@ What is done to one study is `xgem.data.prepared_study`; where it is done is the
 processes of this machine here, or a cluster in `xgem.cluster.preparing`. Both write the same parts.
 """
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from xgem.data.burned_in import require_tesseract
-from xgem.data.identity import Salt, open_salt
+from xgem.data.folder_lock import locked
+from xgem.data.identity import Salt, keep_salt, new_salt, read_salt
 from xgem.data.isolation import Worker, WorkerDiedError, ordered_map
+from xgem.data.prepared_origin import labels_by, privacy_of, splits_by
 from xgem.data.prepared_study import UNREADABLE, StudyJob, prepare_study
 from xgem.data.radiograph import Preprocessing
-from xgem.data.sources.source import ListedStudy, Listing, ReportFile, Source
-from xgem.data.splits import SHARES, SPLITS, SplitChoice, assign_splits
+from xgem.data.sources.source import BrokenReport, ListedStudy, Listing, ReportFile, Source
+from xgem.data.splits import SPLITS, SplitChoice, assign_splits
 from xgem.data.store import Store
 from xgem.data.store_shards import PartRecord, Prepared, Reject, read_part, write_part
 from xgem.data.store_writer import (
@@ -27,10 +30,11 @@ from xgem.data.store_writer import (
     begin_store,
     finish_store,
     parts_of,
+    require_own,
     write_csv,
     writing,
 )
-from xgem.errors import ConfigError, InputError, StoreError
+from xgem.errors import ConfigError, InputError, OutputError, StoreError
 from xgem.progress import Progress
 
 
@@ -94,8 +98,15 @@ Engine = Callable[[Sequence[PartJob], Progress], Iterator[PartRecord]]
 
 
 def private_folder(out: Path) -> Path:
-    """Where the salt, file names and records of a store stay: beside it, never in it."""
-    return out.with_name(f"{out.name}.private")
+    """Where the salt, file names and records of a store stay: beside it, never in it.
+
+    Raises:
+        OutputError: nothing can be beside it.
+    """
+    named = out if out.name not in ("", "..") else out.resolve()
+    if not named.name:
+        raise OutputError(f"{out} cannot be the folder of a store; choose another --out")
+    return named.with_name(f"{named.name}.private")
 
 
 def prepare(
@@ -119,35 +130,56 @@ def prepare(
 
     Raises:
         InputError: the release holds nothing, or a table of it is damaged.
-        StoreError: patients are in several splits, too many files are unreadable, or the folder
-            holds something else.
-        ConfigError: burned-in text is to be found without tesseract.
+        StoreError: patients are in several splits, too many files are unreadable, nothing is left
+            of the release, or the folder holds something else.
+        ConfigError: burned-in text is to be found without tesseract, the engine cannot be reached,
+            or another process prepares the same store.
         OutputError: the disk is full or closed.
     """
     report = progress or (lambda *_: None)
     report(f"listing {source.facts.name}", 0, 0)
-    privacy = _privacy(config)
+    privacy = privacy_of(config.find_text)
     listing = source.list_studies()
     if not listing.studies:
         raise InputError(f"this {source.facts.name} release lists no study; check --from")
+    splits = assign_splits(listing.studies, config.splits, config.seed)
     private = private_folder(out)
     work = private / "work"
-    with writing(out):
-        private.mkdir(mode=0o700, parents=True, exist_ok=True)
-        secret = open_salt(salt or private / "salt")
-        splits = assign_splits(listing.studies, config.splits, config.seed)
-        plan = _plan(source, listing, splits, config, secret)
-        if begin_store(out, work, plan):
+    kept = salt or private / "salt"
+    with writing(out), locked(private, f"another process prepares {out}", mode=0o700):
+        secret = read_salt(kept) or new_salt()
+        plan, earlier = _plans(source, listing, splits, config, secret)
+        require_own(out, work, plan, earlier)
+        fresh = [path for path in (work, kept) if not path.exists()]
+        keep_salt(secret, kept)
+        if begin_store(out, work, plan, earlier):
             return Store(out)
         parts = _parts(listing.studies, splits, secret)
         jobs = [
-            PartJob(part=part, folder=out, work=work, config=config, salt=secret) for part in parts
+            # A node of a cluster works in another folder.
+            PartJob(
+                part=part,
+                folder=out.absolute(),
+                work=work.absolute(),
+                config=config,
+                salt=secret,
+            )
+            for part in parts
         ]
-        _make_all(jobs, listing, private, engine, report)
+        try:
+            records = _make_all(jobs, listing, private, engine, report)
+        except ConfigError:  # the engine is not there, so nothing was made
+            _withdraw(out, fresh)
+            raise
+        if not any(record.rows for record in records):
+            for job in jobs:  # the files may be corrected
+                job.files[0].unlink()
+            _withdraw(out, [work])
+            raise StoreError(_nothing_left(source, records, private))
         origin = StoreOrigin(
             facts=source.facts,
-            splits_by=_splits_by(listing, config),
-            labels_by=_labels_by(listing),
+            splits_by=splits_by(listing, config.splits, config.seed),
+            labels_by=labels_by(listing),
             privacy=privacy,
             remarks=listing.remarks,
         )
@@ -221,12 +253,14 @@ def _make_all(
     private: Path,
     engine: Engine,
     progress: Progress,
-) -> None:
+) -> list[PartRecord]:
     """Make what is not whole yet, watch the share of rejects, and write down the files.
 
     Raises:
-        StoreError: too many files are unreadable.
+        StoreError: too many files are unreadable; their parts will be made again.
+        ConfigError: the engine cannot be reached.
     """
+    refused = False
     whole = {job: read_part(*job.files) for job in jobs}
     records = [record for record in whole.values() if record is not None]
     limit = jobs[0].config.max_rejected * _files(listing)
@@ -235,14 +269,45 @@ def _make_all(
         for record in engine([job for job in jobs if whole[job] is None], progress):
             records.append(record)
             _require_few(records, limit, private)
+    except StoreError:
+        refused = True
+        raise
     finally:
-        made = [one for job in jobs if (one := read_part(*job.files)) is not None]
-        _write_names(private / "rejected.csv", (r for one in made for r in one.rejects))
-        _write_names(private / "warnings.csv", (w for one in made for w in one.warnings))
+        made = {job: one for job in jobs if (one := read_part(*job.files)) is not None}
+        if made:
+            _write_names(private / "rejected.csv", (r for m in made.values() for r in m.rejects))
+            _write_names(private / "warnings.csv", (w for m in made.values() for w in m.warnings))
+        if refused:  # the files may be corrected
+            for job, one in made.items():
+                if _unreadable(one):
+                    job.files[0].unlink()
+    return records
+
+
+def _withdraw(out: Path, made: Iterable[Path]) -> None:
+    """Take back a store that was begun, where it holds nothing, and what was ``made`` for it."""
+    for path in made:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    for folder in (out / "data", out):
+        with contextlib.suppress(OSError):  # it holds something else
+            folder.rmdir()
+
+
+def _nothing_left(source: Source, records: Iterable[PartRecord], private: Path) -> str:
+    reasons = [reject.reason for record in records for reject in record.rejects]
+    first = f"; the first reason: {reasons[0]}" if reasons else ""
+    return (
+        f"nothing of this {source.facts.name} release can be used, expected an image or a report "
+        f"of one study at least{first}. Look at {private / 'rejected.csv'}, then correct the files "
+        f"and run again"
+    )
 
 
 def _require_few(records: Iterable[PartRecord], limit: float, private: Path) -> None:
-    rejects = [r for one in records for r in one.rejects if r.kind == UNREADABLE]
+    rejects = [reject for one in records for reject in _unreadable(one)]
     if len(rejects) > limit:
         raise StoreError(
             f"{len(rejects)} files cannot be used, more than the share that --max-rejected "
@@ -251,10 +316,15 @@ def _require_few(records: Iterable[PartRecord], limit: float, private: Path) -> 
         )
 
 
+def _unreadable(record: PartRecord) -> list[Reject]:
+    return [reject for reject in record.rejects if reject.kind == UNREADABLE]
+
+
 def _files(listing: Listing) -> int:
     """How many files will be opened."""
     return sum(
-        sum(not image.left_out for image in study.images) + isinstance(study.report, ReportFile)
+        sum(not image.left_out for image in study.images)
+        + isinstance(study.report, ReportFile | BrokenReport)
         for study in listing.studies
     )
 
@@ -276,22 +346,33 @@ def _parts(studies: Sequence[ListedStudy], splits: Sequence[str], salt: Salt) ->
     ]
 
 
-def _plan(
+def _plans(
     source: Source,
     listing: Listing,
     splits: Sequence[str],
     config: PrepareConfig,
     salt: Salt,
-) -> dict[str, Any]:
-    """Everything that the bytes of the store depend on, but the contents of the files."""
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Everything that the bytes of the store depend on, but the contents of the files.
+
+    The list of studies is told by a salted hash, because a plain one could be guessed from a list
+    of patients. Stores that were begun with a plain one have an earlier form of the plan.
+    """
     digest = hashlib.sha256()
     for study, split in zip(listing.studies, splits, strict=True):
-        images = [(i.file.name, str(i.view), i.left_out) for i in study.images]
+        images = [
+            (i.file.name, str(i.view), i.left_out, *([repr(i.note)] if i.note else []))
+            for i in study.images
+        ]
         report = study.report
-        said = report.member or report.file.name if isinstance(report, ReportFile) else repr(report)
+        said = repr(report)
+        if isinstance(report, ReportFile):
+            said = report.member or report.file.name
+        elif isinstance(report, BrokenReport):
+            said = report.reason
         line = [study.id, study.patient, split, images, said, repr(study.labels)]
         digest.update(json.dumps(line).encode())
-    return {
+    plan = {
         "source": source.facts.name,
         "reader_version": source.facts.reader_version,
         "preprocessing": asdict(config.preprocessing),
@@ -299,41 +380,7 @@ def _plan(
         "seed": config.seed,
         "find_text": config.find_text,
         "studies": len(listing.studies),
-        "listing": digest.hexdigest()[:16],
+        "listing": salt.hashed("listing", digest.hexdigest()),
         "salt": salt.hashed("plan", ""),
     }
-
-
-def _privacy(config: PrepareConfig) -> Mapping[str, str]:
-    """What the card says of identity."""
-    burned_in = "images that declare it are left out; where it is not declared: not checked"
-    if config.find_text:
-        found = f"images that declare it, or in which tesseract {require_tesseract()} found text"
-        burned_in = f"{found}, are left out"
-    return {
-        "identifiers": "salted hashes of patient and study; the salt is not here",
-        "header attributes": "none is stored",
-        "report text": "as the source gives it; nothing was removed from it",
-        "burned-in annotation": burned_in,
-    }
-
-
-def _splits_by(listing: Listing, config: PrepareConfig) -> str:
-    shares = ", ".join(f"{split} {share:.0%}" for split, share in SHARES.items())
-    drawn = f"drawn by patient with seed {config.seed} ({shares})"
-    if config.splits == "seeded":
-        return drawn
-    official = sum(study.split is not None for study in listing.studies)
-    if official == len(listing.studies):
-        return "the publisher's"
-    return f"the publisher's for {official:,} studies, else {drawn}" if official else drawn
-
-
-def _labels_by(listing: Listing) -> str:
-    published = sum(study.labels is not None for study in listing.studies)
-    rules = "rules of xgem on the report"
-    if not published:
-        return rules
-    if published == len(listing.studies):
-        return "the publisher's"
-    return f"the publisher's for {published:,} studies, else {rules}"
+    return plan, [{**plan, "listing": digest.hexdigest()[:16]}]

@@ -24,8 +24,9 @@ def assign_splits(
     seed and the patient alone, so studies that are added later move nobody.
 
     Raises:
-        StoreError: a patient is in two splits.
+        StoreError: a patient is in two splits, or lines of a study contradict each other.
     """
+    _require_one_patient(studies)
     known: dict[str, str] = {}
     if choice == "official":
         known = {study.patient: study.split for study in studies if study.split}
@@ -35,7 +36,10 @@ def assign_splits(
         or drawn_split(study.patient, seed)
         for study in studies
     ]
-    require_disjoint(zip((study.patient for study in studies), assigned, strict=True))
+    pairs = [(study.patient, split) for study, split in zip(studies, assigned, strict=True)]
+    if choice == "official":  # what other lines say counts too
+        pairs += [(who, split) for study in studies for who, split in study.lines if split]
+    require_disjoint(pairs)
     return assigned
 
 
@@ -48,6 +52,24 @@ def drawn_split(patient: str, seed: int) -> str:
         if draw < 0:
             return split
     return SPLITS[-1]
+
+
+def _require_one_patient(studies: Sequence[ListedStudy]) -> None:
+    """Check that all lines of a study name the same patient, whatever the source.
+
+    Raises:
+        StoreError: they do not, or name none; the message names nobody.
+    """
+    patients: dict[str, set[str]] = {}
+    for study in studies:
+        named = (study.patient, *(who for who, _ in study.lines))
+        patients.setdefault(study.id, set()).update(named)
+    wrong = sum(len(named) > 1 or "" in named for named in patients.values())
+    if wrong:
+        raise StoreError(
+            f"{wrong} of {len(patients)} studies belong to several patients or to none, expected "
+            f"one patient each, because patients must not be split; correct the release's table"
+        )
 
 
 def require_disjoint(pairs: Iterable[tuple[str, str]]) -> None:

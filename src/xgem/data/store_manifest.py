@@ -1,6 +1,8 @@
 """``store.json``: what a store says of itself, checked before anything relies on it."""
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +14,8 @@ from xgem.errors import StoreError
 
 MANIFEST = "store.json"
 SCHEMA = 2
+_DIGEST = "sha256"
+"""Hash of everything else in ``store.json``; older stores have none."""
 
 
 class _Part(BaseModel):
@@ -72,12 +76,22 @@ class _Manifest(_FirstManifest):
     files: dict[str, str]
 
 
+def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``store.json`` holds: the manifest, with the hash of what it says."""
+    said: dict[str, Any] = json.loads(json.dumps(manifest))
+    return {**said, _DIGEST: _digest(said)}
+
+
+def _digest(said: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read what a finished store says of itself.
 
     Raises:
         StoreError: the folder is not a finished store, is of a newer schema, or its manifest is
-            damaged.
+            damaged or was edited.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -97,6 +111,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder} is a store of schema {schema}, this xgem reads schema {SCHEMA}; make the "
             f"store again"
         )
+    if isinstance(content, dict) and _DIGEST in content:
+        digest = content.pop(_DIGEST)
+        if digest != _digest(content):
+            raise StoreError(
+                f"{path} has changed since it was written; copy or make the store again"
+            )
     try:
         (_FirstManifest if schema == 1 else _Manifest).model_validate(content)
     except ValidationError as error:

@@ -2,8 +2,9 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -40,20 +41,26 @@ def draw_sheet(store: Store, rows: Sequence[int], path: Path) -> Path:
     return path
 
 
-def draw_histograms(store: Store, path: Path) -> Path:
-    """Draw labels by value, report lengths and pixel values of each view."""
+def draw_histograms(store: Store, rows: range, path: Path) -> Path:
+    """Draw labels by value, report lengths and pixel values of these rows: all, or of one split."""
     figure = Figure(figsize=(15, 9), layout="constrained")
     labels, lengths, pixels, held = figure.subplots(2, 2).flat
-    studies = [store[row] for row in _spread(len(store), _SAMPLED)]
-    _draw_labels(labels, store)
+    studies = [store[rows[place]] for place in _spread(len(rows), _SAMPLED)]
+    counts = {
+        split: store.manifest["counts"][split]
+        for split, of_split in store.splits.items()
+        if of_split.start in rows
+    }
+    _draw_labels(labels, counts)
     _draw_lengths(lengths, [s.contents[REPORT] for s in studies if REPORT in s.contents])
     for view in IMAGES:
         images = [s.contents[view] for s in studies if view in s.contents]
         if images:
             _draw_pixels(pixels, view.name, [i for i in images if not isinstance(i, str)])
     pixels.set(title=f"pixel values above 0 of {len(studies):,} rows", yticks=[])
-    pixels.legend()
-    _draw_held(held, store)
+    if pixels.get_lines():  # of reports alone there are none
+        pixels.legend()
+    _draw_held(held, counts)
     figure.savefig(path, dpi=80)
     return path
 
@@ -88,8 +95,8 @@ def _report(study: Study) -> str:
     return "\n".join([*lines, "", *textwrap.wrap(", ".join(known), _LINE)])
 
 
-def _draw_labels(axis: Axes, store: Store) -> None:
-    counts = store.manifest["counts"].values()
+def _draw_labels(axis: Axes, splits: Mapping[str, Any]) -> None:
+    counts = splits.values()
     left = np.zeros(len(LABELS))
     for word in VALUES:
         numbers = np.array([sum(c["labels"][label][word] for c in counts) for label in LABELS])
@@ -115,8 +122,7 @@ def _draw_pixels(
     axis.step(np.linspace(0, 1, _BINS), shares, where="mid", label=f"{name} ({len(images):,})")
 
 
-def _draw_held(axis: Axes, store: Store) -> None:
-    splits = store.manifest["counts"]
+def _draw_held(axis: Axes, splits: Mapping[str, Any]) -> None:
     names = sorted({letters for counts in splits.values() for letters in counts["holds"]})
     left = Counter[str]()
     for split, counts in splits.items():

@@ -23,7 +23,7 @@ from xgem.data.sources.source import SourceFacts
 from xgem.data.store import Store
 from xgem.data.store_card import write_card
 from xgem.data.store_counts import count_split, find_near_duplicates
-from xgem.data.store_manifest import MANIFEST, SCHEMA, read_manifest
+from xgem.data.store_manifest import MANIFEST, SCHEMA, read_manifest, sealed
 from xgem.data.store_schema import row_of_study
 from xgem.data.store_shards import PartRecord, Prepared, read_part, sha256_of, write_part
 from xgem.data.whole_file import write_bytes, write_json
@@ -35,8 +35,8 @@ from xgem.version import version
 
 SHARD = 500
 """Studies a part: what is redone at most when a run is interrupted."""
-WORK = ".work"
-"""Where a store of simulated studies keeps its records while it is written."""
+WORK, PLAN = ".work", "plan.json"
+"""Where a store of simulated studies keeps its records while it is written, and what it is of."""
 CARD, REJECTED, NEAR_DUPLICATES = "README.md", "rejected.csv", "near-duplicates.csv"
 
 
@@ -115,34 +115,84 @@ def parts_of(split: str, items: Sequence[Any], shard: int | None = None) -> list
     ]
 
 
-def begin_store(folder: Path, work: Path, plan: Mapping[str, Any]) -> bool:
-    """Say whether the store is finished already; else make ready to write it, or to go on.
+def begin_store(
+    folder: Path, work: Path, plan: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()
+) -> bool:
+    """Say whether the store is finished and whole; else make ready to write it, or to go on.
+
+    A finished store of which something is missing or changed goes on as an interrupted one does.
 
     Raises:
-        StoreError: the folder was begun or finished for other studies or settings, or holds
-            something else.
+        StoreError: as `require_own`.
     """
-    begun, finished = work / "plan.json", folder / MANIFEST
-    known = None
-    if finished.is_file():
-        known = read_manifest(folder).get("plan", {})
-    elif begun.is_file():
-        known = _plan_of(begun)
-    elif folder.is_dir() and any(entry.name != WORK for entry in folder.iterdir()):
-        raise StoreError(f"{folder} is not empty and holds no store; choose another --out")
-    if known is not None and known != json.loads(json.dumps(plan)):
-        raise StoreError(
-            f"{folder} was begun with other studies or settings; choose another --out, or remove it"
-        )
-    if finished.is_file():
+    require_own(folder, work, plan, earlier)
+    if (folder / MANIFEST).is_file() and _whole_store(folder):
         return True
     work.mkdir(parents=True, exist_ok=True)
-    write_json(begun, plan)  # before anything is in the folder that it does not explain
+    write_json(work / PLAN, plan)  # before anything is in the folder that it does not explain
+    (folder / MANIFEST).unlink(missing_ok=True)
     (folder / "data").mkdir(parents=True, exist_ok=True)
     for place in (folder, folder / "data", work):
         for left in place.glob(".*.part"):  # of a run that was killed
             left.unlink(missing_ok=True)
     return False
+
+
+def require_own(
+    folder: Path, work: Path, plan: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Check that a store may be written to a folder, without touching it.
+
+    Args:
+        folder: of the store.
+        work: where records are.
+        plan: what the store is to hold.
+        earlier: the same plan as earlier versions of xgem wrote it down.
+
+    Raises:
+        StoreError: the folder was begun or finished for other studies or settings, or holds
+            something else.
+    """
+    known = _known_plan(folder, work)
+    if known is None:
+        taken = folder.exists() and not folder.is_dir()
+        if taken or (folder.is_dir() and any(entry.name != WORK for entry in folder.iterdir())):
+            raise StoreError(f"{folder} is not empty and holds no store; choose another --out")
+    elif known not in [json.loads(json.dumps(one)) for one in (plan, *earlier)]:
+        raise StoreError(
+            f"{folder} was begun with other studies or settings; choose another --out, or remove "
+            f"it and {work}"
+        )
+
+
+def _known_plan(folder: Path, work: Path) -> Any:
+    """What the folder was begun with; None where nothing is known."""
+    begun = work / PLAN
+    if (folder / MANIFEST).is_file():
+        try:
+            return read_manifest(folder).get("plan", {})
+        except StoreError:  # damaged; what it was begun with may still be known
+            if not begun.is_file():
+                raise
+    return _plan_of(begun) if begun.is_file() else None
+
+
+def _whole_store(folder: Path) -> bool:
+    """Whether every file of a finished store fits its hash; parts that do not are removed."""
+    try:
+        manifest = read_manifest(folder)
+    except StoreError:
+        return False
+    parts = {folder / shard["file"]: shard["sha256"] for shard in manifest["shards"]}
+    others = {folder / name: digest for name, digest in manifest.get("files", {}).items()}
+    wrong = {file for file, digest in (parts | others).items() if not _fits(file, digest)}
+    for file in wrong & parts.keys():
+        file.unlink(missing_ok=True)
+    return not wrong
+
+
+def _fits(file: Path, digest: str) -> bool:
+    return file.is_file() and sha256_of(file) == digest
 
 
 def _plan_of(begun: Path) -> Any:
@@ -200,7 +250,7 @@ def finish_store(
     write_bytes(folder / CARD, write_card(manifest).encode())
     others = (CARD, REJECTED, NEAR_DUPLICATES)
     manifest["files"] = {name: sha256_of(folder / name) for name in others}
-    write_json(folder / MANIFEST, manifest)
+    write_json(folder / MANIFEST, sealed(manifest))
     return records
 
 

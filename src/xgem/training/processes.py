@@ -1,9 +1,8 @@
 """The processes that train together, and the device of this one."""
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 from torch import distributed as dist
 
-from xgem.errors import ConfigError
+from xgem.data import folder_lock
 from xgem.share import ALONE, Split
 
 
@@ -73,27 +72,10 @@ def gathered(value: Any) -> list[Any]:
     return values
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder; a lock goes with its process, however that ends.
-
-    A folder that was made for it, and in which nothing was written, is removed.
+def locked(folder: Path) -> AbstractContextManager[None]:
+    """Keep other runs out of a folder, see `xgem.data.folder_lock`.
 
     Raises:
         ConfigError: another process trains there.
     """
-    fresh, lock = not folder.exists(), folder / ".lock"
-    folder.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ConfigError(
-                f"another process trains in {folder}; wait for it, or choose another --out"
-            ) from error
-        try:
-            yield
-        finally:
-            if fresh and list(folder.iterdir()) == [lock]:
-                lock.unlink()
-                folder.rmdir()
+    return folder_lock.locked(folder, f"another process trains in {folder}")

@@ -77,6 +77,27 @@ def test_a_report_beside_the_study_comes_before_the_archive(dicom, tmp_path):
     assert listing.remarks == {"studies of the table whose folder is not here": 7}
 
 
+def test_a_release_without_its_reports_is_remarked_on(dicom, tmp_path):
+    for file in dicom.iterdir():
+        if file.name != "mimic-cxr-reports.zip":
+            (tmp_path / file.name).symlink_to(file)
+    ((said, number),) = MimicCxr(tmp_path).list_studies().remarks.items()
+    assert number == 8
+    assert said.startswith("warning: studies have no report, for neither mimic-cxr-reports.zip")
+
+
+def test_a_study_has_the_splits_of_all_its_lines(jpg, tmp_path):
+    for file in jpg.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    table = tmp_path / "mimic-cxr-2.0.0-split.csv.gz"
+    lines = gzip.decompress(table.read_bytes()).decode().splitlines()
+    table.unlink()
+    lines[2] = lines[2].replace("train", "test")
+    table.write_bytes(gzip.compress("\n".join(lines).encode()))
+    study = MimicCxr(tmp_path).list_studies().studies[0]
+    assert study.lines == (("10000032", "train"), ("10000032", "test"))
+
+
 def test_the_generated_reports_are_read_as_mimics_are(phantoms):
     for study in phantoms:
         assert split_report(free_text(study)).kind is ReportKind.BOTH

@@ -1,6 +1,9 @@
+import tarfile
+
 import pytest
 
 from xgem.data.sources.openi import OpenI
+from xgem.data.sources.source import BrokenReport
 from xgem.errors import InputError
 from xgem.phantoms.releases import write_openi
 from xgem.study import FRONTAL, LATERAL
@@ -41,9 +44,23 @@ def test_another_file_is_refused(tmp_path):
     (tmp_path / "a.tgz").write_bytes(b"no archive")
     with pytest.raises(InputError, match="cannot read reports"):
         OpenI(tmp_path / "a.tgz").list_studies()
-    (tmp_path / "1.xml").write_text("<eCitation><uId/>")
-    with pytest.raises(InputError, match=r"1\.xml is no report of Open-i"):
-        OpenI(tmp_path).list_studies()
+
+
+def test_a_broken_or_foreign_file_is_listed_with_its_reason(phantoms, tmp_path):
+    write_openi(tmp_path, phantoms[:2])
+    with tarfile.open(tmp_path / "NLMCXR_reports.tgz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    texts = {"broken": b"<eCitation><uId/>", "foreign": b"<html/>", "empty": b"", "code": b"\xff"}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.xml").write_bytes(text)
+    studies = OpenI(tmp_path).list_studies().studies
+    broken = {s.report.file.stem: s.report for s in studies if isinstance(s.report, BrokenReport)}
+    assert (len(studies), broken.keys()) == (6, texts.keys())
+    assert all(
+        "the file is no report of Open-i" in one.reason and name not in one.reason
+        for name, one in broken.items()
+    )
+    assert "it has no uId" in broken["foreign"].reason
 
 
 def test_all_real_reports_are_read(shared_file):

@@ -25,6 +25,8 @@ SOURCES: dict[str, Callable[[Path], Source]] = {
 def source_named(name: str, path: Path) -> Source:
     """Open a release at ``path`` by the name that the command line takes.
 
+    What it lists has absolute paths, which mean the same to a process in another folder.
+
     Raises:
         ConfigError: there is no such reader.
         InputError: there is nothing at ``path``.
@@ -33,4 +35,4 @@ def source_named(name: str, path: Path) -> Source:
         raise ConfigError(f"unknown source {name!r}; use one of {', '.join(SOURCES)}")
     if not path.exists():
         raise InputError(f"there is nothing at {path}; check --from")
-    return SOURCES[name](path)
+    return SOURCES[name](path.absolute())

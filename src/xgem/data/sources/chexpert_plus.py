@@ -79,6 +79,7 @@ class ChexpertPlus:
             ),
             labels=next((labels[path] for path in map(_path, rows) if path in labels), None),
             split=_SPLITS.get(first["split"]),
+            lines=tuple((row["deid_patient_id"], _SPLITS.get(row["split"])) for row in rows),
         )
 
     def _file(self, row: dict[str, str], places: list[str]) -> Path:

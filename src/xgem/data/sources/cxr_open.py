@@ -5,7 +5,8 @@ Images come from two public collections, https://github.com/ieee8023/covid-chest
 https://github.com/ml-workgroup/covid-19-image-repository (CC BY 3.0). One line an image:
 ``study_id``, ``patient_key``, ``split``, ``view`` (PA, AP, F frontal of unknown projection, L),
 ``file``, ``text`` (clinical notes) and ``findings`` (the part of the notes that describes the
-image, where it is marked).
+image, where it is marked). Where images of a study have different notes, because they were taken
+one after another or show different views, each row has the notes of its own images.
 """
 
 import json
@@ -32,6 +33,7 @@ class CxrOpen:
         title="cxr-open (COVID-19 Image Data Collection, Hannover COVID-19 Image Repository)",
         url="https://github.com/ieee8023/covid-chestxray-dataset",
         license="per image (CC BY 3.0, CC BY 4.0, CC BY-SA, CC BY-NC-SA 4.0); text CC BY-NC-SA 4.0",
+        reader_version=2,
     )
 
     def __init__(self, folder: Path) -> None:
@@ -54,29 +56,33 @@ class CxrOpen:
                 f"cannot read {path} ({error}); name the folder of cxr-open"
             ) from error
         for row in rows:
-            if missing := [name for name in _NEEDED if name not in row]:
+            said = row if isinstance(row, dict) else {}
+            if missing := [name for name in _NEEDED if not isinstance(said.get(name), str)]:
                 raise InputError(f"a line of {path} has no {', '.join(missing)}; copy it again")
         return rows
 
     def _study(self, rows: list[Mapping[str, Any]]) -> ListedStudy:
+        notes = [_note(row) for row in rows]
+        apart = len({note for note in notes if note is not None}) > 1
         return ListedStudy(
             id=rows[0]["study_id"],
             patient=rows[0]["patient_key"],
             images=tuple(
-                ListedImage(file=self.folder / row["file"], view=_VIEWS.get(row["view"]))
-                for row in rows
+                ListedImage(
+                    file=self.folder / row["file"],
+                    view=_VIEWS.get(row["view"]),
+                    note=note if apart else None,
+                )
+                for row, note in zip(rows, notes, strict=True)
             ),
-            report=_report(rows),
+            report=None if apart else next(filter(None, notes), None),
             split=_SPLITS.get(rows[0]["split"]),
+            lines=tuple((row["patient_key"], _SPLITS.get(row["split"])) for row in rows),
         )
 
 
-def _report(rows: list[Mapping[str, Any]]) -> ReportSections | None:
+def _note(row: Mapping[str, Any]) -> ReportSections | None:
     """What describes the image, else the whole note; None where there is no text at all."""
-    for row in rows:
-        if row["findings"]:
-            return given_sections({"findings": row["findings"]})
-    for row in rows:
-        if row["text"]:
-            return ReportSections(unheaded=single_spaced(row["text"]))
-    return None
+    if row["findings"]:
+        return given_sections({"findings": row["findings"]})
+    return ReportSections(unheaded=single_spaced(row["text"])) if row["text"] else None

@@ -26,6 +26,7 @@ class Folder:
         title="own files",
         url="(the columns are those of xgem's documentation)",
         license="the user's",
+        reader_version=2,
     )
 
     def __init__(self, table: Path) -> None:
@@ -40,29 +41,24 @@ class Folder:
             )
         grouped: dict[str, list[dict[str, str]]] = {}
         for row in read_rows(self.table, _COLUMNS):
-            if not row["study"] or not row["patient"]:
+            if not row["study"]:
                 raise InputError(
-                    f"a line of {self.table} names no study or no patient; each needs both, "
-                    f"because patients must not be split"
+                    f"a line of {self.table} names no study; each needs a study and a patient"
                 )
             grouped.setdefault(row["study"], []).append(row)
         return Listing(studies=[self._study(name, rows) for name, rows in grouped.items()])
 
     def _study(self, name: str, rows: list[dict[str, str]]) -> ListedStudy:
-        patients = {row["patient"] for row in rows}
-        if len(patients) > 1:
-            raise InputError(
-                f"a study in {self.table} belongs to {len(patients)} patients; correct its lines"
-            )
         return ListedStudy(
             id=name,
-            patient=patients.pop(),
+            patient=rows[0]["patient"],
             images=tuple(
                 ListedImage(file=self.table.parent / row["path"], view=self._view(row["view"]))
                 for row in rows
                 if row["path"]
             ),
             report=self._report(next((row["report"] for row in rows if row["report"]), "")),
+            lines=tuple((row["patient"], None) for row in rows),
         )
 
     def _view(self, said: str) -> Modality | None:

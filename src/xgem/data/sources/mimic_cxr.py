@@ -33,6 +33,10 @@ _SPLIT = ("mimic-cxr-2.0.0-split.csv", ("dicom_id", "study_id", "subject_id", "s
 _LABELS = ("mimic-cxr-2.0.0-chexpert.csv", ("subject_id", "study_id", *CHEXPERT))
 _SPLITS = {"train": "train", "validate": "validation", "test": "test"}
 _REPORTS = "mimic-cxr-reports.zip"
+_NO_REPORTS = (
+    f"warning: studies have no report, for neither {_REPORTS} nor their text is in the folder; "
+    f"download it and prepare another store"
+)
 
 
 class MimicCxr:
@@ -43,6 +47,7 @@ class MimicCxr:
         title="MIMIC-CXR",
         url="https://physionet.org/content/mimic-cxr/2.1.0/",
         license="PhysioNet Credentialed Health Data License 1.5.0",
+        reader_version=2,
     )
 
     def __init__(self, folder: Path) -> None:
@@ -51,7 +56,10 @@ class MimicCxr:
     def list_studies(self) -> Listing:
         """Group the images by study, in the order of the release's table."""
         views = dict(self._views())
-        splits = {row["study_id"]: row["split"] for row in self._optional(*_SPLIT)}
+        splits: dict[str, list[tuple[str, str | None]]] = {}
+        for row in self._optional(*_SPLIT):
+            said = row["subject_id"], _SPLITS.get(row["split"])
+            splits.setdefault(row["study_id"], []).append(said)
         labels = {
             row["study_id"]: {label: read_label(row[label], _LABELS[0]) for label in CHEXPERT}
             for row in self._optional(*_LABELS)
@@ -74,13 +82,16 @@ class MimicCxr:
                 images=tuple(images[patient, study]),
                 report=self._report(patient, study, archive if archive.is_file() else None),
                 labels=labels.get(study),
-                split=_SPLITS.get(splits.get(study, "")),
+                split=next((split for _, split in splits.get(study, ())), None),
+                lines=tuple(splits.get(study, ())),
             )
             for patient, study in here
         ]
-        absent = len(images) - len(here)
-        remarks = {"studies of the table whose folder is not here": absent} if absent else {}
-        return Listing(studies=listed, remarks=remarks)
+        counted = {
+            "studies of the table whose folder is not here": len(images) - len(here),
+            _NO_REPORTS: sum(study.report is None for study in listed),
+        }
+        return Listing(studies=listed, remarks={said: n for said, n in counted.items() if n})
 
     def _images(self) -> Iterator[tuple[str, str, str, PurePosixPath]]:
         """Patient, study, image and path of every image."""

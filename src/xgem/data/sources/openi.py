@@ -7,7 +7,8 @@
 
 A report names its images (``parentImage id``) and has its sections apart (``AbstractText Label``),
 but says of no image which view it is: DICOM headers do; for PNG the table of projections does,
-which others drew up by eye. The release names no patients, so every report counts as one.
+which others drew up by eye. The release names no patients, so every report counts as one. A file
+that is no such report is rejected with its reason.
 
 Source: https://openi.nlm.nih.gov/faq#collection and Demner-Fushman et al. 2016,
 doi:10.1093/jamia/ocv080; projections: https://www.kaggle.com/datasets/raddar/chest-xrays-indiana-university.
@@ -21,7 +22,13 @@ from xml.etree import ElementTree
 
 from xgem.data.chest_header import view_of_words
 from xgem.data.report_sections import given_sections
-from xgem.data.sources.source import ListedImage, ListedStudy, Listing, SourceFacts
+from xgem.data.sources.source import (
+    BrokenReport,
+    ListedImage,
+    ListedStudy,
+    Listing,
+    SourceFacts,
+)
 from xgem.data.sources.tables import find_table, read_rows
 from xgem.errors import InputError
 from xgem.study import Modality
@@ -49,8 +56,8 @@ class OpenI:
         images = self._image_files()
         views = self._projections()
         studies, absent = [], 0
-        for name, text in sorted(self._reports()):
-            study, named = self._study(name, text, images, views)
+        for file, text in sorted(self._reports()):
+            study, named = self._study(file, text, images, views)
             absent += named if not images else 0
             studies.append(study)
         if not studies:
@@ -58,11 +65,12 @@ class OpenI:
         remarks = {"images that reports name, none of which is here": absent} if absent else {}
         return Listing(studies=studies, remarks=remarks)
 
-    def _reports(self) -> Iterator[tuple[str, bytes]]:
+    def _reports(self) -> Iterator[tuple[Path, bytes]]:
+        """Where each report lies, and what the file holds; nothing where it cannot be read."""
         if self.path.is_dir():
             files = sorted(self.path.rglob("*.xml"))
             if files:
-                yield from ((file.name, file.read_bytes()) for file in files)
+                yield from ((file, _bytes(file)) for file in files)
                 return
         archive = self.path / _ARCHIVE if self.path.is_dir() else self.path
         try:
@@ -70,7 +78,7 @@ class OpenI:
                 for member in members:
                     stream = members.extractfile(member) if member.isfile() else None
                     if stream is not None and member.name.endswith(".xml"):
-                        yield Path(member.name).name, stream.read()
+                        yield archive / Path(member.name).name, stream.read()
         except (OSError, tarfile.TarError, EOFError) as error:
             raise InputError(
                 f"cannot read reports from {archive} ({error}); download {_ARCHIVE} again"
@@ -95,23 +103,32 @@ class OpenI:
         return {row["filename"].partition(".")[0]: view_of_words(row["projection"]) for row in rows}
 
     def _study(
-        self, name: str, text: bytes, files: dict[str, Path], views: dict[str, Modality | None]
+        self, file: Path, text: bytes, files: dict[str, Path], views: dict[str, Modality | None]
     ) -> tuple[ListedStudy, int]:
         try:
             root = ElementTree.fromstring(text)
             number = root.find("uId").get("id")  # type: ignore[union-attr]
-        except (ElementTree.ParseError, AttributeError) as error:
-            raise InputError(
-                f"{name} is no report of Open-i ({error}); extract it again"
-            ) from error
+        except (ElementTree.ParseError, ValueError, AttributeError) as error:
+            why = "it has no uId" if isinstance(error, AttributeError) else str(error)
+            broken = BrokenReport(
+                file=file, reason=f"the file is no report of Open-i ({why}); extract it again"
+            )
+            return ListedStudy(id=file.name, patient=file.name, report=broken), 0
         sections = {part.get("Label", ""): part.text or "" for part in root.iter("AbstractText")}
         named = [image.get("id", "") for image in root.iter("parentImage")]
         images = tuple(_image(image, self.path, files, views) for image in named) if files else ()
         study = ListedStudy(
-            id=number or name, patient=number or name, images=images,
+            id=number or file.name, patient=number or file.name, images=images,
             report=given_sections(sections),
         )  # fmt: skip
         return study, len(named)
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def _image(

@@ -112,6 +112,7 @@ class PadChest:
             patient=rows[0]["PatientID"],
             images=tuple(self._image(row) for row in rows),
             labels=labels_of_terms(rows[0]["Labels"]),
+            lines=tuple((row["PatientID"], None) for row in rows),
         )
 
     def _image(self, row: dict[str, str]) -> ListedImage:

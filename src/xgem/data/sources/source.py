@@ -23,6 +23,9 @@ class ListedImage:
     """Frontal or lateral, as the release says; None leaves it to the file's own header."""
     left_out: str = ""
     """Why the image is not wanted ("Projection is COSTAL"); "" where it is."""
+    note: ReportSections | None = None
+    """What was written of this image alone. A row then has the notes of its own images instead of
+    a report of the study."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,15 @@ class ReportFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenReport:
+    """A report that the reader could not read; it is rejected when its study is prepared."""
+
+    file: Path
+    reason: str
+    """Without the name of the file, which may name a patient: "the file is ..."."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListedStudy:
     """One study as the release lists it, under the identifiers of the release."""
 
@@ -42,12 +54,15 @@ class ListedStudy:
     """Unique in the release."""
     patient: str
     images: tuple[ListedImage, ...] = ()
-    report: ReportSections | ReportFile | str | None = None
+    report: ReportSections | ReportFile | BrokenReport | str | None = None
     """In sections, as a file, or as free text; None where the study has none."""
     labels: Mapping[str, float] | None = None
     """The publisher's, by CheXpert's names; None leaves them to the project's labeler."""
     split: str | None = None
     """The publisher's: "train", "validation" or "test"; None where there is none."""
+    lines: tuple[tuple[str, str | None], ...] = ()
+    """Patient and split of every line of the release's table that names the study, for
+    `xgem.data.splits` to compare."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
