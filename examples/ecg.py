@@ -13,7 +13,7 @@ The recordings are simulated: a heart that is enlarged on the radiograph beats w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -89,6 +89,8 @@ class EcgVaeConfig(AutoencoderKind):
     hidden: int = 128
     latent: int = 16
     kl_weight: float = 1e-3
+    aside: ClassVar[frozenset[str]] = frozenset({"kl_weight"})
+    """What may change while weights stay."""
 
     def build(self) -> "EcgVae":
         return EcgVae(self)
