@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import distributed as dist
 
-from xgem.errors import ConfigError
+from xgem.errors import ConfigError, OutputError
 from xgem.share import ALONE, Split
 
 
@@ -81,10 +81,10 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises:
         ConfigError: another process trains there.
+        OutputError: there cannot be such a folder, or nothing can be written in it.
     """
     fresh, lock = not folder.exists(), folder / ".lock"
-    folder.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as stream:
+    with _opened(lock) as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -97,3 +97,15 @@ def locked(folder: Path) -> Iterator[None]:
             if fresh and list(folder.iterdir()) == [lock]:
                 lock.unlink()
                 folder.rmdir()
+
+
+def _opened(lock: Path) -> IO[str]:
+    """Open a file in a folder that is made for it."""
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        return lock.open("w")
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {lock.parent}: {error.strerror or error}; choose a folder that can "
+            f"be made, with --out"
+        ) from error
