@@ -11,6 +11,25 @@ from xgem.known_weights.stable_diffusion import UNET, VAE
 from xgem.model import ModelConfig, build_component
 from xgem.recipes.mimic_256 import mimic_256
 
+PUBLISHED = {
+    "unet": {
+        "act_fn": "silu", "attention_head_dim": 8, "block_out_channels": [320, 640, 1280, 1280],
+        "center_input_sample": False, "cross_attention_dim": 768,
+        "down_block_types": [*["CrossAttnDownBlock2D"] * 3, "DownBlock2D"],
+        "downsample_padding": 1, "flip_sin_to_cos": True, "freq_shift": 0, "in_channels": 4,
+        "layers_per_block": 2, "mid_block_scale_factor": 1, "norm_eps": 1e-05,
+        "norm_num_groups": 32, "out_channels": 4, "sample_size": 64,
+        "up_block_types": ["UpBlock2D", *["CrossAttnUpBlock2D"] * 3],
+    },
+    "vae": {
+        "act_fn": "silu", "block_out_channels": [128, 256, 512, 512],
+        "down_block_types": ["DownEncoderBlock2D"] * 4, "in_channels": 3, "latent_channels": 4,
+        "layers_per_block": 2, "norm_num_groups": 32, "out_channels": 3, "sample_size": 512,
+        "up_block_types": ["UpDecoderBlock2D"] * 4,
+    },
+}  # fmt: skip
+"""What the ``config.json`` files of Stable Diffusion 1.5 say."""
+
 
 def test_our_unet_with_a_saved_one_computes_what_that_computes(
     config: ModelConfig, library: Path
@@ -80,10 +99,10 @@ def test_the_published_shapes_fit_stable_diffusion(networks) -> None:
                   if name in ("unet", "vae")}  # fmt: skip
         ours = {n: build_component(model, n) for n in ("frontal_denoiser", "image_vae")}
     assert sum(tensor.numel() for tensor in theirs["unet"].values()) == 859_520_964
-    found = take(UNET, ours["frontal_denoiser"], theirs["unet"], {}, "sd")
+    found = take(UNET, ours["frontal_denoiser"], theirs["unet"], PUBLISHED["unet"], "sd")
     assert found.tensors.keys() == ours["frontal_denoiser"].state_dict().keys()
     assert (found.dropped, found.grown) == ((), ())
-    found = take(VAE, ours["image_vae"], theirs["vae"], {}, "sd")
+    found = take(VAE, ours["image_vae"], theirs["vae"], PUBLISHED["vae"], "sd")
     assert len(found.tensors) == len(theirs["vae"])
 
 
