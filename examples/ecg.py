@@ -5,7 +5,7 @@ it, the autoencoder that makes latents of it, and which denoiser serves it. Trai
 checkpoints take it from the model's configuration, as they take radiographs and reports.
 
     recipe = replace(recipe, model=with_ecg(recipe.model), stages=...)
-    train(recipe, run, data=EcgStore(store))
+    train(recipe, run, data=EcgStore(store))  # gone on with by resume(run, data=EcgStore(store))
     XGeM.from_pretrained(run / "model").generate(study, to="E")
 
 The recordings are simulated: a heart that is enlarged on the radiograph beats with a taller R wave.
