@@ -21,12 +21,13 @@ import torch
 from xgem.checkpoint import write_checkpoint
 from xgem.data.store import Store
 from xgem.errors import ConfigError, StoreError
-from xgem.known_weights.begin import begin
+from xgem.known_weights.begin import begin, require_fitting
 from xgem.known_weights.slots import slots_of
 from xgem.model import Model
 from xgem.phantoms.store import write_phantoms
 from xgem.precision import Precision
 from xgem.progress import Progress
+from xgem.training.checked import checked
 from xgem.training.export import export
 from xgem.training.learner import full
 from xgem.training.loop import train_stage
@@ -91,6 +92,9 @@ def train(
     else:
         _halves(given, recipe)
     recipe, known = with_known(recipe, init)
+    recipe = checked(recipe)
+    if known_run(out) is None or not (out / INIT).exists():
+        require_fitting(recipe.model, init)
     with join() as place, locked(out) if place.first else nullcontext():
         if place.first and (warning := warning_of_emulation(_precisions(recipe), place.device)):
             say(warning)
