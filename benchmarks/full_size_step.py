@@ -44,7 +44,7 @@ def main(
     """Run every part in a process of its own."""
     if inside is not None:
         work, _, part = inside.partition(":")
-        note(out, inside, INSIDE[work](recipe, out, part))
+        note(recipe, out, inside, INSIDE[work](recipe, out, part))
         return
     parts = ["prepare"]
     for name in (stage,) if stage else STAGES:
@@ -55,8 +55,7 @@ def main(
     for part in parts:
         measured[part] = alone(recipe, out, part, threads)
         typer.echo(f"{part}: {measured[part]}", err=True)
-    machine = {"machine": f"{os.cpu_count()} cores", "threads": threads}
-    facts = {"recipe": recipe, **machine, "parts": measured}
+    facts = {"recipe": recipe, "machine": f"{os.cpu_count()} cores", "parts": measured}
     typer.echo(json.dumps({**facts, "xgem": version(), "commit": commit()}))
 
 
@@ -65,7 +64,7 @@ def alone(recipe: str, out: Path, part: str, threads: int) -> dict[str, Any]:
 
     A stage that stops after its first step goes on in another process.
     """
-    done = measurements(out, part).with_suffix(".json")
+    done = measurements(recipe, out, part).with_suffix(".json")
     if done.exists():
         found: dict[str, Any] = json.loads(done.read_text())
         return found
@@ -73,9 +72,9 @@ def alone(recipe: str, out: Path, part: str, threads: int) -> dict[str, Any]:
     for _ in range(4):
         started = time.monotonic()
         process = subprocess.run(call, env=os.environ | {"OMP_NUM_THREADS": str(threads)})
-        note(out, part, {"seconds": time.monotonic() - started})
+        note(recipe, out, part, {"seconds": time.monotonic() - started, "threads": threads})
         if process.returncode == 0:
-            found = summed(out, part)
+            found = summed(recipe, out, part)
             write_json(done, found)
             return found
         if process.returncode != STOPPED:
@@ -83,22 +82,22 @@ def alone(recipe: str, out: Path, part: str, threads: int) -> dict[str, Any]:
     raise SystemExit(f"{part} ended with {process.returncode}")
 
 
-def measurements(out: Path, part: str) -> Path:
+def measurements(recipe: str, out: Path, part: str) -> Path:
     """Where the processes of a part write what they have measured, a line each time."""
-    folder = out / "measured"
+    folder = out / "measured" / recipe
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{part.replace(':', '-')}.jsonl"
 
 
-def note(out: Path, part: str, facts: dict[str, Any]) -> None:
+def note(recipe: str, out: Path, part: str, facts: dict[str, Any]) -> None:
     """Add to what is measured of a part; a process that is killed has said what it did."""
-    with measurements(out, part).open("a") as stream:
+    with measurements(recipe, out, part).open("a") as stream:
         stream.write(json.dumps(facts) + "\n")
 
 
-def summed(out: Path, part: str) -> dict[str, Any]:
+def summed(recipe: str, out: Path, part: str) -> dict[str, Any]:
     """Put together what the processes of a part have measured."""
-    notes = [json.loads(line) for line in measurements(out, part).read_text().splitlines()]
+    notes = [json.loads(line) for line in measurements(recipe, out, part).read_text().splitlines()]
     steps = {line["step"]: line["loss"] for line in notes if "step" in line}
     seconds = [line["seconds"] for line in notes if "seconds" in line]
     facts = {"steps": [{"step": step, "loss": loss} for step, loss in steps.items()]}
@@ -191,7 +190,7 @@ def train(name: str, out: Path, part: str) -> dict[str, Any]:
 
     def stopping(training: Training, record: Any) -> None:
         noted(training, record)
-        note(out, f"train:{part}", {"step": training.done, "loss": record["loss"], **peak()})
+        note(name, out, f"train:{part}", {"step": training.done, "loss": record["loss"], **peak()})
         if training.done == 1:
             os._exit(STOPPED)
 
