@@ -8,9 +8,10 @@ studies a batch. What makes it fit, and is not how one should train: weights, op
 in bf16 (small updates are lost), activations computed again on the way back. Each stage runs in
 processes of its own, through the same `train` as everything else: one step, stopped hard; resumed
 for a second step; the finished weights are stored. In the end the model is exported, and one
-frontal view is generated from a report with it. Stopped at any moment, the same call goes on.
-Prints one JSON line with the peak memory and time of each part. Another --recipe goes the same way,
-to try the script in a minute (micro).
+frontal view is generated from a report with it. Stopped at any moment, the same call goes on, and
+parts that are done keep what was measured of them, in OUT/measured. Prints one JSON line with the
+steps, the time and the largest memory of each part, over all processes that it took. Another
+--recipe goes the same way, to try the script in a minute (micro).
 """
 
 import json
@@ -26,6 +27,7 @@ from typing import Annotated, Any
 
 import typer
 
+from xgem.data.whole_file import write_json
 from xgem.version import commit, version
 
 STUDIES, HELD_OUT = 8, 2
@@ -42,7 +44,7 @@ def main(
     """Run every part in a process of its own."""
     if inside is not None:
         work, _, part = inside.partition(":")
-        typer.echo(json.dumps(INSIDE[work](recipe, out, part)))
+        note(recipe, out, inside, INSIDE[work](recipe, out, part))
         return
     parts = ["prepare"]
     for name in (stage,) if stage else STAGES:
@@ -53,32 +55,63 @@ def main(
     for part in parts:
         measured[part] = alone(recipe, out, part, threads)
         typer.echo(f"{part}: {measured[part]}", err=True)
-    machine = {"machine": f"{os.cpu_count()} cores", "threads": threads}
-    facts = {"recipe": recipe, **machine, "parts": measured}
+    facts = {"recipe": recipe, "machine": f"{os.cpu_count()} cores", "parts": measured}
     typer.echo(json.dumps({**facts, "xgem": version(), "commit": commit()}))
 
 
 def alone(recipe: str, out: Path, part: str, threads: int) -> dict[str, Any]:
-    """Run a part in a process of its own; a stage that stops after its first step goes on."""
+    """Run a part in processes of its own, or tell what was measured when it was.
+
+    A stage that stops after its first step goes on in another process.
+    """
+    done = measurements(recipe, out, part).with_suffix(".json")
+    if done.exists():
+        found: dict[str, Any] = json.loads(done.read_text())
+        return found
     call = [sys.executable, __file__, "--recipe", recipe, "--out", str(out), "--inside", part]
-    started = time.monotonic()
-    lives = 0
-    while True:
-        process = subprocess.Popen(
-            call, env=os.environ | {"OMP_NUM_THREADS": str(threads)}, stdout=subprocess.PIPE
-        )
-        assert process.stdout is not None
-        said = process.stdout.read().decode()
-        code = process.wait()
-        lives += 1
-        if code == STOPPED and lives < 4:
-            continue
-        if code:
-            raise SystemExit(f"{part} ended with {code}")
-        facts: dict[str, Any] = json.loads(said.splitlines()[-1])
-        return {**facts, "lives": lives, "seconds": round(time.monotonic() - started)}
+    for _ in range(4):
+        started = time.monotonic()
+        process = subprocess.run(call, env=os.environ | {"OMP_NUM_THREADS": str(threads)})
+        note(recipe, out, part, {"seconds": time.monotonic() - started, "threads": threads})
+        if process.returncode == 0:
+            found = summed(recipe, out, part)
+            write_json(done, found)
+            return found
+        if process.returncode != STOPPED:
+            break
+    raise SystemExit(f"{part} ended with {process.returncode}")
 
 
+def measurements(recipe: str, out: Path, part: str) -> Path:
+    """Where the processes of a part write what they have measured, a line each time."""
+    folder = out / "measured" / recipe
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{part.replace(':', '-')}.jsonl"
+
+
+def note(recipe: str, out: Path, part: str, facts: dict[str, Any]) -> None:
+    """Add to what is measured of a part; a process that is killed has said what it did."""
+    with measurements(recipe, out, part).open("a") as stream:
+        stream.write(json.dumps(facts) + "\n")
+
+
+def summed(recipe: str, out: Path, part: str) -> dict[str, Any]:
+    """Put together what the processes of a part have measured."""
+    notes = [json.loads(line) for line in measurements(recipe, out, part).read_text().splitlines()]
+    steps = {line["step"]: line["loss"] for line in notes if "step" in line}
+    seconds = [line["seconds"] for line in notes if "seconds" in line]
+    facts = {"steps": [{"step": step, "loss": loss} for step, loss in steps.items()]}
+    others = {"step", "loss", "seconds", PEAK}
+    return {
+        **(facts if steps else {}),
+        **{key: value for line in notes for key, value in line.items() if key not in others},
+        PEAK: max(line[PEAK] for line in notes if PEAK in line),
+        "processes": len(seconds),
+        "seconds": round(sum(seconds)),
+    }
+
+
+PEAK = "peak GiB"
 STOPPED = 9
 """Exit code of a process that ends hard after a step, as if it were killed."""
 
@@ -153,12 +186,11 @@ def train(name: str, out: Path, part: str) -> dict[str, Any]:
 
     recipe = brief_recipe(name, out)
     kind = next(stage.stage for stage in recipe.stages if stage.name == part)
-    note = Training._note
-    steps: list[dict[str, Any]] = []
+    noted = Training._note
 
     def stopping(training: Training, record: Any) -> None:
-        note(training, record)
-        steps.append({"step": training.done, "loss": record["loss"]})
+        noted(training, record)
+        note(name, out, f"train:{part}", {"step": training.done, "loss": record["loss"], **peak()})
         if training.done == 1:
             os._exit(STOPPED)
 
@@ -172,7 +204,7 @@ def train(name: str, out: Path, part: str) -> dict[str, Any]:
 
     runs._train_one = only
     runs.train(recipe, out / "run", data=out / "phantoms", stage=kind)
-    return {"steps": steps, **peak()}
+    return peak()
 
 
 def export(name: str, out: Path, _: str) -> dict[str, Any]:
@@ -207,7 +239,7 @@ def generate(name: str, out: Path, _: str) -> dict[str, Any]:
 def peak() -> dict[str, Any]:
     """Largest memory of this process."""
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"peak GiB": round(used / 2**30, 2)}
+    return {PEAK: round(used / 2**30, 2)}
 
 
 INSIDE: dict[str, Callable[[str, Path, str], dict[str, Any]]] = {

@@ -22,8 +22,10 @@ import torch
 import typer
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn import functional as F
 
 from xgem.data.report_tokens import ReportTokens
+from xgem.denoisers import blocks
 from xgem.evaluation.tables import table
 from xgem.model import Model, ModelConfig
 from xgem.recipes.mimic_256 import mimic_256
@@ -78,6 +80,7 @@ def main(
     docs: Annotated[Path, typer.Option(help="Where the table goes.")] = Path("docs/results"),
 ) -> None:
     """Count, and write the table."""
+    blocks.attend = F.scaled_dot_product_attention  # as on a GPU: in bf16 throughout
     recipe = mimic_256()
     config = with_words(recipe.model)
     rows, found = [], {}
@@ -211,7 +214,7 @@ def loaded(config: Any, model: Model, devices: int) -> tuple[Any, Batch]:
             places[modality] = torch.arange(size)
             counted[modality] = torch.ones(size)
         stage = SharedSpace(config, model, [], [], 0)  # type: ignore[arg-type]
-        return stage, SharedSpaceBatch(rows, share, inputs, places, counted)
+        return stage, SharedSpaceBatch(rows, share, inputs, places, counted, None)
     if config.stage == "autoencoders":
         assert isinstance(config, AutoencoderStageConfig)
         from xgem.training.autoencoders import AutoencoderStage
@@ -303,9 +306,9 @@ def page(rows: list[list[Any]]) -> str:
 `mimic_256`, gigabytes on each device, at the published batch sizes; fp32 weights, optimizer and
 average, bf16 autocast. One device holds everything; several hold equal parts of weights, gradients,
 AdamW's moments and average (`sharded`, FSDP2), and gather a block at a time. Activations include
-the copies of weights in bf16 that autocast makes. The last two columns are with
-`checkpoint_activations`. Counted by shapes, not measured on GPUs; allocators and libraries add to
-it.
+the copies of weights in bf16 that autocast makes; attention is counted in bf16, as on GPUs. The
+last two columns are with `checkpoint_activations`. Counted by shapes, not measured on GPUs;
+allocators and libraries add to it.
 Made by `python benchmarks/memory_table.py`.
 
 {table(header, rows)}

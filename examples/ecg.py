@@ -5,7 +5,7 @@ it, the autoencoder that makes latents of it, and which denoiser serves it. Trai
 checkpoints take it from the model's configuration, as they take radiographs and reports.
 
     recipe = replace(recipe, model=with_ecg(recipe.model), stages=...)
-    train(recipe, run, data=EcgStore(store))
+    train(recipe, run, data=EcgStore(store))  # gone on with by resume(run, data=EcgStore(store))
     XGeM.from_pretrained(run / "model").generate(study, to="E")
 
 The recordings are simulated: a heart that is enlarged on the radiograph beats with a taller R wave.
@@ -13,7 +13,7 @@ The recordings are simulated: a heart that is enlarged on the radiograph beats w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -89,6 +89,8 @@ class EcgVaeConfig(AutoencoderKind):
     hidden: int = 128
     latent: int = 16
     kl_weight: float = 1e-3
+    aside: ClassVar[frozenset[str]] = frozenset({"kl_weight"})
+    """What may change while weights stay."""
 
     def build(self) -> "EcgVae":
         return EcgVae(self)

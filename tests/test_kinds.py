@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pytest
 from pydantic import TypeAdapter, ValidationError, with_config
@@ -52,3 +52,16 @@ def test_a_kind_that_is_defined_later_is_read_and_written() -> None:
 def test_what_is_no_known_kind_is_refused(shape: dict, said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         ADAPTER.validate_python({"shapes": [shape]})
+
+
+def test_settings_act_but_for_those_that_a_kind_sets_aside() -> None:
+    @dataclass(frozen=True)
+    class Framed(Square):
+        kind: Literal["framed"] = "framed"  # type: ignore[assignment]
+        color: str = "red"
+        corners: tuple[int, ...] = (1, 2)
+        aside: ClassVar[frozenset[str]] = frozenset({"color"})
+
+    assert Square().acting == {"kind": "square", "side": 1}
+    assert Framed().acting == {"kind": "framed", "side": 1, "corners": [1, 2]}
+    assert "aside" not in ADAPTER.dump_python(Drawing((Framed(),)), mode="json")["shapes"][0]

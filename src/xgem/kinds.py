@@ -7,7 +7,7 @@ been imported, JSON with that kind is read as it. Nothing else has to know of it
 import json
 from collections.abc import Iterator
 from functools import cache, partial
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, core_schema
@@ -19,6 +19,15 @@ class Kind:
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
     kind: str
     """Unique among the subclasses of one base, and the default of the field."""
+    aside: ClassVar[frozenset[str]] = frozenset()
+    """Settings that may change while weights stay: how these are trained, and what is made of what
+    they compute. All others decide what they compute."""
+
+    @property
+    def acting(self) -> dict[str, Any]:
+        """Settings that decide what weights compute, as plain JSON values."""
+        settings: dict[str, Any] = _write(self)
+        return {name: value for name, value in settings.items() if name not in self.aside}
 
     @property
     def shapes(self) -> dict[str, Any]:

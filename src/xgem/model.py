@@ -345,6 +345,25 @@ def described_model(description: Mapping[str, Any]) -> Model:
         raise _edited(f"no network can be built so ({problem})") from error
 
 
+def build_shapes(config: ModelConfig) -> dict[str, nn.Module]:
+    """Build every component on the meta device, where it takes no memory.
+
+    Raises:
+        ConfigError: one cannot be built.
+    """
+    components = {}
+    for name in config.components:
+        try:
+            with torch.device("meta"):
+                components[name] = build_component(config, name)
+        except Exception as error:  # whatever a network says of numbers that do not go together
+            problem = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise ConfigError(
+                f"{name} cannot be built: {problem}; change its settings (--set model...)"
+            ) from error
+    return components
+
+
 def build_component(config: ModelConfig, name: str, built: Mapping[str, Any] | None = None) -> Any:
     """Build one component of a model with fresh weights.
 

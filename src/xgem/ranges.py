@@ -13,4 +13,5 @@ Place = Annotated[int, Field(ge=0, le=1_000_000)]
 Factor = Annotated[int | float, Field(gt=0, le=256)]
 """One width over another."""
 Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]

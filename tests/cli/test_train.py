@@ -6,6 +6,8 @@ import pytest
 from xgem.recipes import recipe_named
 from xgem.training import run as runs
 
+JOINT = "stages.joint.optimization"
+
 
 def test_the_options_reach_the_run(xgem, monkeypatch) -> None:
     seen = []
@@ -95,6 +97,15 @@ def test_a_run_is_resumed_as_it_was_begun(xgem, tmp_path, monkeypatch) -> None:
         (("micro", "--init", "vae"), "write it as PART=PATH"),
         (("micro", "--init", "image_vae=a", "--init", "image_vae=b"), "stands twice"),
         (("--resume", "run", "--set", "seed=1"), "leave all else out"),
+        (("micro", "--init", "image_vae=/nowhere/x"), "no weights at /nowhere/x"),
+        (("micro", "--init", "all=bundled"), "bundled was trained with model.prompt_encoders"),
+        (("micro", "--set", f"{JOINT}.learning_rate=-1"), "greater than 0"),
+        (("micro", "--set", f"{JOINT}.learning_rate=NaN"), "learning_rate"),
+        (("micro", "--set", f"{JOINT}.weight_decay=-1"), "greater than or equal to 0"),
+        (("micro", "--set", f"{JOINT}.clip=-1"), "greater than 0"),
+        (("micro", "--set", "model.modalities.frontal.denoiser.heads=5"), "5 heads cannot share"),
+        (("micro", "--set", f'{JOINT}.lora={{"nobody": {{}}}}'), "no component 'nobody'"),
+        (("micro", "--out", "/proc/nope/x"), "cannot write to /proc/nope/x"),
     ],
     ids=[
         "nothing",
@@ -110,8 +121,23 @@ def test_a_run_is_resumed_as_it_was_begun(xgem, tmp_path, monkeypatch) -> None:
         "part",
         "twice",
         "set",
+        "known weights",
+        "known weights of another size",
+        "rate",
+        "no number",
+        "decay",
+        "clip",
+        "heads",
+        "adapters",
+        "out",
     ],
 )
 def test_a_wrong_call_is_refused(xgem, tmp_path, options, said) -> None:
     xgem("train", *options).was_refused(said)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_in_the_way_is_named_and_stays(xgem, tmp_path) -> None:
+    (tmp_path / "run").write_text("mine")
+    xgem("train", "micro", "--out", "run").was_refused("cannot write to run")
+    assert (tmp_path / "run").read_text() == "mine"

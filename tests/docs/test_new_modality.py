@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from xgem.training.autoencoders import AutoencoderStageConfig
 from xgem.training.denoising import DenoisingConfig
 from xgem.training.joint import JointConfig
 from xgem.training.recipe import Recipe
-from xgem.training.run import train
+from xgem.training.run import open_stage, resume, train
 from xgem.training.run_record import read_run
 from xgem.training.shared_space import SharedSpaceConfig
 from xgem.training.stage import Optimization
@@ -113,6 +114,31 @@ def test_it_is_made_of_the_others_and_they_are_made_of_it(run: Path, ecg: Module
     (changed,) = xgem.generate(other, to="F", steps=2, guidance=3.0)
     (again,) = xgem.generate(recorded, to="F", steps=2, guidance=3.0)
     assert not np.array_equal(changed.contents[FRONTAL], again.contents[FRONTAL])
+
+
+def test_a_run_on_such_a_store_is_gone_on_with_on_it_alone(
+    run: Path, ecg: ModuleType, tmp_path: Path
+) -> None:
+    """A plain store has the same hash and no recordings: its steps would be others."""
+    from xgem.errors import ConfigError
+
+    out = tmp_path / "again"
+    shutil.copytree(run, out)
+    shutil.rmtree(out / "shared_space" / "done")
+    shutil.rmtree(out / "shared_space" / "states" / "step-00000002")
+    for call in (resume, lambda out: open_stage(out, "shared_space")):
+        with pytest.raises(
+            ConfigError, match=r"its own kind of store, EcgStore, .*data=EcgStore\(...\)"
+        ):
+            call(out)
+    with pytest.raises(ConfigError, match="the kind EcgStore, these are Store; "):
+        resume(out, data=run.parent / "store")
+    assert resume(out, data=ecg.EcgStore(run.parent / "store")) == out / "model"
+    ours, theirs = (
+        [(record["loss"], record["norm"]) for record in losses(folder, "shared_space")]
+        for folder in (out, run)
+    )
+    assert ours == theirs
 
 
 def test_a_recording_of_another_length_is_refused(run: Path, ecg: ModuleType) -> None:

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 
 from xgem.checkpoint import load_component, load_into, read_manifest, write_checkpoint
 from xgem.errors import CheckpointError, ConfigError
-from xgem.known_weights.begin import begin, with_known_vocabularies
+from xgem.known_weights.begin import begin, require_fitting, with_known_vocabularies
 from xgem.known_weights.source import Library
 from xgem.model import Model, ModelConfig, build_component
 from xgem.sampling.pipeline import bundled_model
@@ -70,6 +71,48 @@ def test_one_tower_of_clip_may_come_alone(
     assert set(read_manifest(tmp_path / "init").components) == {"image_prompt"}
 
 
+@pytest.fixture(scope="module")
+def pipeline(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stable Diffusion 1.5 as diffusers saves it: a text tower alone, its tokenizer beside it."""
+    from transformers import CLIPTextModel
+
+    folder = tmp_path_factory.mktemp("pipeline")
+    (folder / "model_index.json").write_text("{}")
+    for name in ("unet", "vae"):
+        (folder / name).symlink_to(library / name)
+    CLIPTextModel.from_pretrained(library / "clip_text").save_pretrained(folder / "text_encoder")
+    (folder / "tokenizer").mkdir()
+    for file in (library / "clip_text").glob("tokenizer*"):
+        shutil.copy(file, folder / "tokenizer")
+    return folder
+
+
+def test_a_pipeline_gives_what_it_has(config: ModelConfig, pipeline: Path, tmp_path: Path) -> None:
+    parts = ("image_vae", "image_unet", "prompt_encoders")
+    init = {part: str(pipeline) for part in parts}
+    model, known = with_known_vocabularies(config, init)
+    assert known == {"report_prompt.vocabulary"}
+    said: list[str] = []
+    begin(model, init, tmp_path / "init", 0, said.append)
+    manifest = read_manifest(tmp_path / "init")
+    begun = {"image_vae", "frontal_denoiser", "lateral_denoiser", "report_prompt"}
+    assert set(manifest.components) == begun
+    (line,) = (line for line in said if line.startswith("report_prompt: "))
+    assert line.endswith("; new 1 (tower.text_projection.weight)")
+    assert manifest.card["trained_on"] == [f"unknown data ({pipeline})"]
+
+
+def test_what_a_pipeline_lacks_is_named(config: ModelConfig, library: Path, tmp_path: Path) -> None:
+    (tmp_path / "model_index.json").write_text("{}")
+    (tmp_path / "vae").symlink_to(library / "vae")
+    for part, said in (
+        ("image_unet", "it takes unet, which is not there"),
+        ("prompt_encoders", "it takes image_encoder and text_encoder, which is not there"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            require_fitting(config, {part: str(tmp_path)})
+
+
 def test_a_model_of_xgem_gives_all_or_a_half(small_model: Model, tmp_path: Path) -> None:
     config = small_model.config
     state = {name: dict(part.state_dict()) for name, part in small_model.components.items()}
@@ -124,6 +167,8 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(
     config: ModelConfig, library: Path, tmp_path: Path, init: dict, error: type, said: str
 ) -> None:
     init = {part: str(library / where) for part, where in init.items()}
+    with pytest.raises(error, match=said):
+        require_fitting(config, init)
     with pytest.raises(error, match=said):
         begin(config, init, tmp_path / "init", 0)
     assert not (tmp_path / "init").exists()

@@ -23,8 +23,7 @@ def test_our_towers_with_a_saved_clip_are_its_towers(
     assert isinstance(source, Library)
     ours = build_component(config, name).eval()
     settings = source.settings["vision_config" if name == "image_prompt" else "text_config"]
-    encoder = config.prompt_encoders[name]
-    found = take(NETWORKS[name], ours, encoder, source.tensors, settings, "clip")
+    found = take(NETWORKS[name], ours, source.tensors, settings, "clip")
     other = "text_" if name == "image_prompt" else "vis"
     assert "logit_scale" in found.dropped
     assert all(key.startswith(other) for key in found.dropped if key != "logit_scale")
@@ -48,15 +47,41 @@ def test_another_number_of_heads_is_refused_though_shapes_agree(
 ) -> None:
     source = open_source(str(library / "clip_text"))
     assert isinstance(source, Library)
-    ours, encoder = (
-        build_component(config, "report_prompt"),
-        config.prompt_encoders["report_prompt"],
-    )
+    ours = build_component(config, "report_prompt")
     settings = source.settings | {"num_attention_heads": 8}
     with pytest.raises(CheckpointError, match="num_attention_heads 8"):
-        take(TEXT, ours, encoder, source.tensors, settings, "clip")
+        take(TEXT, ours, source.tensors, settings, "clip")
     with pytest.raises(CheckpointError, match="hidden_act 'gelu'"):
-        take(TEXT, ours, encoder, source.tensors, source.settings | {"hidden_act": "gelu"}, "clip")
+        take(TEXT, ours, source.tensors, source.settings | {"hidden_act": "gelu"}, "clip")
+
+
+def test_another_epsilon_is_refused(config: ModelConfig, library: Path) -> None:
+    source = open_source(str(library / "clip_vision"))
+    assert isinstance(source, Library)
+    ours = build_component(config, "image_prompt")
+    with pytest.raises(CheckpointError, match=r"layer_norm_eps 0.1 \(the recipe's vision tower"):
+        take(VISION, ours, source.tensors, source.settings | {"layer_norm_eps": 0.1}, "clip")
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("image_prompt", "vision"), ("report_prompt", "text")]
+)
+def test_a_tower_that_was_saved_alone_is_taken_and_its_projection_is_new(
+    config: ModelConfig, library: Path, tmp_path: Path, name: str, folder: str
+) -> None:
+    from transformers import CLIPTextModel, CLIPVisionModel
+
+    kind = CLIPVisionModel if folder == "vision" else CLIPTextModel
+    kind.from_pretrained(library / f"clip_{folder}").save_pretrained(tmp_path)
+    alone, whole = (open_source(str(f)) for f in (tmp_path, library / f"clip_{folder}"))
+    assert isinstance(alone, Library)
+    assert isinstance(whole, Library)
+    ours, network = build_component(config, name), NETWORKS[name]
+    found = take(network, ours, alone.tensors, alone.settings, "tower")
+    expected = take(network, ours, whole.tensors, whole.settings, "clip")
+    (projection,) = expected.tensors.keys() - found.tensors.keys()
+    assert projection.endswith("_projection.weight")
+    assert all(torch.equal(found.tensors[key], expected.tensors[key]) for key in found.tensors)
 
 
 def test_the_published_shapes_fit_vit_l_14(networks) -> None:
@@ -66,5 +91,5 @@ def test_the_published_shapes_fit_vit_l_14(networks) -> None:
         ours = {name: build_component(model, name) for name in NETWORKS}
     assert sum(t.numel() for n, t in theirs.items() if n.startswith("vis")) == 303_966_208
     for name, network in NETWORKS.items():
-        found = take(network, ours[name], model.prompt_encoders[name], theirs, {}, "clip")
+        found = take(network, ours[name], theirs, {}, "clip")
         assert found.tensors.keys() == ours[name].state_dict().keys()

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from xgem.errors import CheckpointError
-from xgem.known_weights.network import Network, filled, take
+from xgem.known_weights.network import Network, filled, settings_that_act, take
 
 NETWORK = Network(
     name="Toy",
@@ -13,7 +13,7 @@ NETWORK = Network(
     theirs=lambda key: key.removeprefix("old."),
     dropped=re.compile(r"head\..*"),
     growing=re.compile(r"layer\.weight"),
-    settings=lambda config: {"heads": config},
+    settings=lambda component: {"heads": 4, "layers": (2, 2), "norm": None},
 )
 
 
@@ -32,7 +32,7 @@ def theirs(rows: int = 5) -> dict[str, torch.Tensor]:
 
 
 def taken(tensors: dict[str, torch.Tensor], **settings: object):
-    return take(NETWORK, Ours(), 4, tensors, settings, "FOLDER")
+    return take(NETWORK, Ours(), tensors, settings, "FOLDER")
 
 
 def test_all_is_taken_or_dropped_by_rule_and_the_rest_is_fresh() -> None:
@@ -76,5 +76,24 @@ def test_anything_else_is_refused(change, said: str) -> None:
 
 
 def test_a_setting_that_shapes_do_not_show_is_compared() -> None:
-    with pytest.raises(CheckpointError, match="has heads 8, the recipe's Toy has 4"):
+    with pytest.raises(CheckpointError, match=r"has heads 8 \(the recipe's Toy has 4\)"):
         taken(theirs(), heads=8)
+
+
+def test_a_setting_may_be_left_out_or_written_otherwise() -> None:
+    for settings in ({}, {"layers": 2}, {"layers": [2, 2]}, {"norm": False}):
+        assert taken(theirs(), **settings).tensors
+    for settings in ({"layers": [2, 3]}, {"norm": 1.0}):
+        with pytest.raises(CheckpointError, match="they would compute something else"):
+            taken(theirs(), **settings)
+
+
+def test_of_a_configuration_what_acts_is_left() -> None:
+    from transformers import CLIPTextConfig
+
+    settings = settings_that_act(CLIPTextConfig())
+    assert settings["layer_norm_eps"] == 1e-5
+    assert settings.keys() == {
+        "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+        "max_position_embeddings", "hidden_act", "layer_norm_eps",
+    }  # fmt: skip

@@ -47,12 +47,12 @@ def test_a_half_is_taken_without_the_other_and_ties_are_kept(
     with torch.device("meta"):
         component = build_component(config, slot.component)
     whole = dict(component.state_dict())
-    found = take(slot.of_xgem, component, None, whole, {}, "model")
+    found = take(slot.of_xgem, component, whole, {}, "model")
     assert any(key.startswith(first) for key in found.tensors)
     assert not any(key.startswith("normalization") for key in found.tensors)
     assert found.tensors.keys() | set(found.dropped) == whole.keys()
     once = {key: tensor for key, tensor in whole.items() if "lm_head" not in key}
-    again = take(slot.of_xgem, component, None, once, {}, "model")
+    again = take(slot.of_xgem, component, once, {}, "model")
     assert again.tensors.keys() == found.tensors.keys()
 
 
@@ -64,7 +64,7 @@ def test_a_head_that_only_training_reads_may_be_missing_or_be_left(config: Model
         without, having = plain.build(), asked.build()
     head = having.state_dict().keys() - without.state_dict().keys()
     assert head
-    begun = take(slot.of_xgem, having, None, without.state_dict(), {}, "model")
+    begun = take(slot.of_xgem, having, without.state_dict(), {}, "model")
     assert begun.tensors.keys() == having.state_dict().keys() - head
-    left = take(slot.of_xgem, without, None, having.state_dict(), {}, "model")
+    left = take(slot.of_xgem, without, having.state_dict(), {}, "model")
     assert head <= set(left.dropped)

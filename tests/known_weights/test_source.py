@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from xgem.checkpoint import write_checkpoint
+from xgem.checkpoint import checkpoint_hash, write_checkpoint
 from xgem.errors import CheckpointError
 from xgem.known_weights import source as module
-from xgem.known_weights.source import Library, Trained, open_source
+from xgem.known_weights.source import Library, Trained, open_part, open_source
 from xgem.model import Model
 
 
@@ -25,8 +25,12 @@ def test_a_pipeline_of_diffusers_holds_several(library: Path, tmp_path: Path) ->
     source = open_source(str(tmp_path), "unet")
     assert isinstance(source, Library)
     assert "conv_in.weight" in source.tensors
-    with pytest.raises(CheckpointError, match="no model of diffusers"):
-        open_source(str(tmp_path), "vae")
+    assert open_part(str(tmp_path), "vae") is None
+    with pytest.raises(CheckpointError, match="is a pipeline of diffusers; name one of its"):
+        open_source(str(tmp_path))
+    (tmp_path / "tokenizer").mkdir()
+    assert source.tokenizer == tmp_path / "tokenizer"
+    assert source.trained_on == [f"unknown data ({tmp_path})"]
 
 
 def test_a_half_precision_copy_beside_the_weights_is_left_alone(
@@ -89,6 +93,28 @@ def test_a_run_gives_what_it_has_finished(small_model: Model, tmp_path: Path) ->
     source = open_source(str(tmp_path))
     assert isinstance(source, Trained)
     assert list(source.components) == ["whitening"]
+
+
+def test_of_a_finished_run_the_weights_before_their_rounding_are_taken(
+    small_model: Model, tmp_path: Path
+) -> None:
+    config = small_model.config.to_json()
+    (tmp_path / "run.json").write_text(json.dumps({"recipe": {"model": config}}))
+    names = ("frontal_denoiser", "image_vae", "image_prompt")
+    state = {name: dict(small_model.components[name].state_dict()) for name in names}
+    card = {"trained_on": "simulated chests"}
+    write_checkpoint(tmp_path / "model", state, config, card, torch.float16)
+    done = tmp_path / "denoising-frontal" / "done"
+    write_checkpoint(done, {names[0]: state[names[0]]}, {}, {})
+    begun = {"trained_on": ["pictures"]}
+    write_checkpoint(tmp_path / "init", {names[1]: state[names[1]]}, config, begun)
+    source = open_source(str(tmp_path))
+    assert isinstance(source, Trained)
+    for name in names:
+        dtypes = {t.dtype for t in source.load(name).values() if t.is_floating_point()}
+        assert dtypes == {torch.float16 if name == "image_prompt" else torch.float32}, name
+    hashed = checkpoint_hash(tmp_path / "model")
+    assert source.trained_on == [f"simulated chests ({tmp_path}, {hashed})"]
 
 
 def test_a_hub_id_is_downloaded_and_a_typo_is_no_hub_id(

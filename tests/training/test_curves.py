@@ -2,8 +2,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from xgem.errors import OutputError
 from xgem.training.curves import draw_curves
 
 
@@ -17,3 +19,10 @@ def test_a_picture_shows_both_losses(tmp_path: Path) -> None:
     colors = {tuple(color) for color in pixels.tolist()}
     assert (31, 119, 180) in colors  # training
     assert (255, 127, 14) in colors  # held out
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 1.0}\n')
+    (tmp_path / "loss.png").mkdir()
+    with pytest.raises(OutputError, match=r"cannot write .*loss.png"):
+        draw_curves(tmp_path, "stage")

@@ -76,9 +76,23 @@ def test_a_damaged_shard_is_named(
     shard.write_bytes(shard.read_bytes()[:-1] + b"?")
     with pytest.raises(StoreError, match=r"rows-00001\.safetensors is missing or damaged"):
         encode_studies(small_model, gappy_studies, folder, "data", "fp32")
-    (folder / "encodings.json").write_text('{"made_by": {')
-    with pytest.raises(StoreError, match=r"encodings\.json is damaged .* it is made again"):
-        encode_studies(small_model, gappy_studies, folder, "data", "fp32")
+    for text in ('{"made_by": {', "{}", "[]", '{"schema": 2}'):
+        (folder / "encodings.json").write_text(text)
+        with pytest.raises(StoreError, match=r"encodings\.json is damaged .* it is made again"):
+            encode_studies(small_model, gappy_studies, folder, "data", "fp32")
+
+
+def test_a_shard_that_was_cut_short_is_made_anew(
+    small_model: Model, gappy_studies: Studies, tmp_path: Path
+) -> None:
+    folder = tmp_path / "e"
+    encode_studies(small_model, gappy_studies, folder, "data", "fp32")
+    whole = {file.name: file.read_bytes() for file in folder.iterdir()}
+    (folder / "encodings.json").unlink()
+    for name, left in (("rows-00000.safetensors", 100), ("rows-00001.safetensors", 0)):
+        (folder / name).write_bytes(whole[name][:left])
+    encode_studies(small_model, gappy_studies, folder, "data", "fp32")
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == whole
 
 
 def test_whole_shards_of_an_interrupted_run_are_kept(

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from xgem.errors import DivergenceError, OutputError
-from xgem.training import loop, state
+from xgem.training import divergence, loop, state
 from xgem.training.loop import Training, train_stage
 
 
@@ -158,6 +159,26 @@ def test_a_full_disk_leaves_the_states_before_it(line, brief, tmp_path: Path, mo
     train_stage(line(), brief, tmp_path / "run", 0)
     train_stage(line(), brief, tmp_path / "whole", 0)
     assert steps_of(tmp_path / "run") == steps_of(tmp_path / "whole")
+
+
+def test_a_picture_that_cannot_be_written_is_said(line, brief, tmp_path: Path) -> None:
+    (tmp_path / "samples.png").mkdir()
+    with pytest.raises(OutputError, match=r"cannot write .*samples.png"):
+        train_stage(line(), brief, tmp_path, 0)
+
+
+def test_a_step_that_is_not_finite_is_told_though_the_disk_is_full(
+    line, brief, tmp_path: Path, monkeypatch
+) -> None:
+    def full(tensors, path):
+        path.write_bytes(b"half")
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(divergence, "save_file", full)
+    said = r"line: loss is not finite at step 7 .*cannot be kept: .*No space left.*learning_rate="
+    with pytest.raises(OutputError, match=said):
+        train_stage(line(infinite_at=7), brief, tmp_path, 0)
+    assert not list(tmp_path.glob("diverged-*"))
 
 
 def test_activations_that_are_computed_again_change_no_step(line, brief, tmp_path: Path) -> None:

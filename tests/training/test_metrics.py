@@ -41,6 +41,21 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
         metrics.add({"step": 1})
 
 
+def test_a_full_disk_while_records_are_dropped_is_said(tmp_path: Path, monkeypatch) -> None:
+    Metrics(tmp_path, 0).add({"step": 1, "loss": 2.0})
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.replace", full)
+        with pytest.raises(OutputError, match="No space left"):
+            forget_after(tmp_path, 1)
+    assert [record["step"] for record in records(tmp_path)] == [1]
+    with pytest.raises(OutputError, match="cannot make the folder"):
+        Metrics(tmp_path / "metrics.jsonl" / "stage", 0)
+
+
 def test_tensorboard_shows_the_same_numbers(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     metrics = Metrics(tmp_path / "stage", 0, tensorboard=True)

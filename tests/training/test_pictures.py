@@ -1,6 +1,9 @@
-import numpy as np
+import io
 
-from xgem.training.pictures import tile
+import numpy as np
+from PIL import Image
+
+from xgem.training.pictures import png_of, tile
 
 
 def test_contents_stand_in_their_cells() -> None:
@@ -20,3 +23,8 @@ def test_a_signal_is_drawn_from_left_to_right() -> None:
     assert rows[columns.argmin()] > 50  # low at the left
     assert rows[columns.argmax()] < 14  # high at the right
     assert np.asarray(tile([[np.zeros(9, np.float32)]], size=64)).min() == 0  # a flat line
+
+
+def test_a_picture_is_the_same_as_a_file() -> None:
+    picture = tile([["FINDINGS: None."]], size=64)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(png_of(picture)))), np.asarray(picture))

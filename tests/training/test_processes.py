@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from xgem.checkpoint import load_component, read_manifest
-from xgem.errors import ConfigError
+from xgem.errors import ConfigError, OutputError
 from xgem.training.processes import HERE, barrier, gathered, join, locked
 from xgem.training.run import resume
 
@@ -125,3 +125,11 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
 def test_resuming_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no run\.json"):
         resume(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nope/x")):
+        with pytest.raises(OutputError, match=r"cannot write to .*--out"), locked(folder):
+            pass
+    assert (tmp_path / "file").read_text() == "in the way"

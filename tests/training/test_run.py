@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from xgem.checkpoint import load_component, read_manifest
+from xgem.checkpoint import load_component, read_manifest, write_checkpoint
 from xgem.data.store_writer import write_store
+from xgem.diffusion.process import Prediction
 from xgem.errors import CheckpointError, ConfigError, DivergenceError, StoreError
 from xgem.model import build_component
 from xgem.phantoms import simulate
@@ -82,6 +83,17 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_simulated(
         train(replace(recipe, data=None), tmp_path / "run")
     with pytest.raises(StoreError, match="of the 12 studies for training, 0 are left"):
         train(replace(recipe, held_out=12), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_that_cannot_be_built_leaves_nothing_behind(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xgem.training.run.write_phantoms", None)
+    first = recipe.stages[0]
+    lora = replace(first.optimization, lora={"nobody": Lora()})
+    with pytest.raises(ConfigError, match="no component 'nobody'"):
+        train(replace(recipe, stages=(replace(first, optimization=lora),)), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -262,9 +274,71 @@ def test_a_step_that_is_not_finite_can_be_taken_again(recipe: Recipe, tmp_path: 
         open_stage(out, "joint")
 
 
+@pytest.mark.parametrize("given", [True, False], ids=["store", "phantoms"])
+@pytest.mark.parametrize(
+    ("init", "said"),
+    [
+        ({"all": "/nowhere"}, "no weights at"),
+        ({"image_vae": "/nowhere/x"}, "no weights at"),
+        ({"image_vae": "EMPTY"}, "is no model of diffusers"),
+        ({"frontal_denoiser": "VAE"}, "has no component frontal_denoiser"),
+    ],
+    ids=["all", "autoencoder", "empty folder", "another kind"],
+)
 def test_known_weights_that_do_not_fit_leave_nothing_behind(
+    recipe: Recipe,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    init: dict[str, str],
+    said: str,
+    given: bool,
+) -> None:
+    monkeypatch.setattr("xgem.training.run.write_phantoms", None)
+    (tmp_path / "empty").mkdir()
+    vae = tmp_path / "vae"
+    config = read_manifest(run / "model").config
+    done = run / "autoencoders-image_vae" / "done"
+    weights = load_component(done, read_manifest(done), "image_vae")
+    write_checkpoint(vae, {"image_vae": weights}, config, {})
+    places = {"EMPTY": str(tmp_path / "empty"), "VAE": str(vae)}
+    init = {part: places.get(where, where) for part, where in init.items()}
+    with pytest.raises(CheckpointError, match=said):
+        train(recipe, tmp_path / "new", data=run / "phantoms" if given else None, init=init)
+    assert not (tmp_path / "new").exists()
+
+
+def test_weights_of_a_run_with_other_settings_are_refused_and_nothing_is_written(
+    recipe: Recipe, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xgem.training.run.write_phantoms", None)
+    first, *others = recipe.model.modalities
+    first = replace(first, denoiser=replace(first.denoiser, heads=4))
+    process = replace(recipe.model.process, prediction=Prediction.NOISE)
+    model = replace(recipe.model, modalities=(first, *others), process=process)
+    said = r"frontal.denoiser.heads=2 \(here 4\); model.process.prediction=velocity \(here noise\)"
+    with pytest.raises(CheckpointError, match=said):
+        train(replace(recipe, model=model), tmp_path / "new", stage="joint", init={"all": str(run)})
+    assert not (tmp_path / "new").exists()
+
+
+def test_parts_may_be_begun_with_where_only_other_parts_differ(
     recipe: Recipe, run: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(CheckpointError, match="no weights at"):
-        train(recipe, tmp_path / "new", data=run / "phantoms", init={"all": "/nowhere"})
-    assert not (tmp_path / "new").exists()
+    """As the ablations do: denoisers that heard otherwise, under another coupling."""
+    model = replace(
+        recipe.model,
+        modalities=tuple(
+            replace(m, coupling=replace(m.coupling, prompt_length=2.0))
+            for m in recipe.model.modalities
+        ),
+    )
+    parts = ("prompt_encoders", "image_vae", "report_vae", "image_unet", "report_denoiser")
+    stages = tuple(stage for stage in recipe.stages if stage.stage == "joint")
+    out = train(
+        replace(recipe, model=model, stages=stages),
+        tmp_path / "coupled",
+        data=run / "phantoms",
+        init={part: str(run) for part in parts},
+    )
+    assert out == tmp_path / "coupled" / "model"

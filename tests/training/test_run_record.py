@@ -3,9 +3,18 @@ from pathlib import Path
 
 import pytest
 
+from xgem.data.store import Store
 from xgem.errors import ConfigError
 from xgem.training.recipe import Recipe
-from xgem.training.run_record import RunData, RunRecord, known_run, read_run, require_same
+from xgem.training.run_record import (
+    RunData,
+    RunRecord,
+    given_data,
+    known_run,
+    read_run,
+    reopened,
+    require_same,
+)
 
 
 @pytest.fixture
@@ -52,3 +61,39 @@ def test_a_folder_without_a_run_and_a_damaged_record_are_named(
         (tmp_path / "run.json").write_text(damaged)
         with pytest.raises(ConfigError, match="is damaged"):
             read_run(tmp_path)
+
+
+class Other(Store):
+    """A store that reads more than is in its files."""
+
+
+def test_the_kind_of_a_store_is_recorded_and_asked_for(
+    record: RunRecord, run: Path, tmp_path: Path
+) -> None:
+    folder = run / "phantoms"
+    plain, other = Store(folder), Other(folder)
+    assert given_data(None) == RunData(store=None)
+    assert given_data(plain) == RunData(store=str(folder.resolve()))
+    assert given_data(other) == RunData(store=str(folder.resolve()), kind="Other")
+    begun = record.model_copy(update={"data": given_data(other)})
+    assert reopened(tmp_path, begun, other) is other
+    with pytest.raises(ConfigError, match=r"its own kind of store, Other, .*data=Other\("):
+        reopened(tmp_path, begun, None)
+    with pytest.raises(ConfigError, match="of the kind Other, these are Store; "):
+        reopened(tmp_path, begun, plain)
+    begun = record.model_copy(update={"data": given_data(plain)})
+    with pytest.raises(ConfigError, match="of the kind Store, these are Other; "):
+        reopened(tmp_path, begun, other)
+    found = reopened(tmp_path, begun, None)
+    assert found is not None
+    assert found.hash == plain.hash
+
+
+def test_phantoms_of_a_run_are_opened_when_they_are_there(
+    record: RunRecord, run: Path, tmp_path: Path
+) -> None:
+    begun = record.model_copy(update={"data": RunData(store=None)})
+    assert reopened(tmp_path, begun, None) is None
+    found = reopened(run, read_run(run), None)
+    assert found is not None
+    assert found.folder == run / "phantoms"

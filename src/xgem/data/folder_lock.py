@@ -5,8 +5,9 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from xgem.errors import ConfigError
+from xgem.errors import ConfigError, OutputError
 
 _UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -25,10 +26,10 @@ def locked(folder: Path, taken: str, mode: int = 0o777) -> Iterator[None]:
 
     Raises:
         ConfigError: another process has the lock.
+        OutputError: there cannot be such a folder, or nothing can be written in it.
     """
     fresh, lock = not folder.exists(), folder / ".lock"
-    folder.mkdir(mode=mode, parents=True, exist_ok=True)
-    with lock.open("w") as stream:
+    with _opened(lock, mode) as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -42,3 +43,15 @@ def locked(folder: Path, taken: str, mode: int = 0o777) -> Iterator[None]:
             if fresh and list(folder.iterdir()) == [lock]:
                 lock.unlink()
                 folder.rmdir()
+
+
+def _opened(lock: Path, mode: int) -> IO[str]:
+    """Open a file in a folder that is made for it."""
+    try:
+        lock.parent.mkdir(mode=mode, parents=True, exist_ok=True)
+        return lock.open("w")
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {lock.parent}: {error.strerror or error}; choose a folder that can "
+            f"be made, with --out"
+        ) from error

@@ -33,6 +33,21 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     return data
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder where there is none.
+
+    Raises:
+        OutputError: a file is in the way, or the disk is full or closed.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the folder {folder}: {error.strerror or error}; "
+            f"free space or choose another folder, then run the command again"
+        ) from error
+
+
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
     """Write under a temporary name in the same folder, then rename.
 

@@ -18,13 +18,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xgem.checkpoint import checkpoint_hash, read_manifest, write_checkpoint
+from xgem.checkpoint import write_checkpoint
 from xgem.errors import ConfigError
+from xgem.known_weights.agreement import require_agreement
 from xgem.known_weights.network import Taken, filled, take
 from xgem.known_weights.slots import Slot, slots_of
-from xgem.known_weights.source import Library, Trained, open_source
+from xgem.known_weights.source import Library, Trained, open_part
 from xgem.known_weights.vocabulary import copied, vocabulary_of, with_vocabulary
-from xgem.model import ModelConfig, build_component
+from xgem.model import ModelConfig, build_component, build_shapes
 
 
 def with_known_vocabularies(
@@ -44,8 +45,8 @@ def with_known_vocabularies(
         for slot in slots_of(part, model):
             if slot.vocabulary is None:
                 continue
-            source = open_source(where, slot.subfolder)
-            if isinstance(source, Library) and not _fits(slot, source):
+            source = open_part(where, slot.subfolder)
+            if source is None or (isinstance(source, Library) and not _fits(slot, source)):
                 continue
             encoders, autoencoders = dict(model.prompt_encoders), dict(model.autoencoders)
             home: dict[str, Any] = encoders if slot.component in encoders else autoencoders
@@ -92,6 +93,21 @@ class Begun:
         )
 
 
+def require_fitting(model: ModelConfig, init: Mapping[str, str]) -> None:
+    """Check all that `begin` would, and write nothing.
+
+    Args:
+        model: may still lack vocabularies that are to be learned.
+        init: source by part.
+
+    Raises:
+        ConfigError: as `begin`.
+        CheckpointError: as `begin`.
+    """
+    if init:
+        _found(model, init, build_shapes(model))
+
+
 def begin(
     model: ModelConfig,
     init: Mapping[str, str],
@@ -112,43 +128,72 @@ def begin(
         ConfigError: a part is unknown, or nothing in the model fits a source.
         CheckpointError: a source is missing or does not fit.
     """
-    with torch.device("meta"):
-        shapes = {name: build_component(model, name) for name in model.components}
-    begun: dict[str, Begun] = {}
-    for part, where in init.items():
-        found = False
-        for slot in slots_of(part, model):
-            source = open_source(where, slot.subfolder)
-            taken = _take(slot, source, shapes[slot.component], _config(slot, model))
-            if taken is not None:
-                found = True
-                begun.setdefault(slot.component, Begun()).add(part, where, taken)
-        if not found:
-            raise ConfigError(
-                f"--init {part}={where}: nothing in this recipe's model can take these weights"
-            )
+    shapes = build_shapes(model)
+    begun, trained_on = _found(model, init, shapes)
     for name, component in begun.items():
         new = [key for key in shapes[name].state_dict() if key not in component.taken]
         fresh = f"; new {_listed(new)}" if new else ""
         say(f"{name}: {'; '.join(component.lines)}{fresh}")
     card = {
         "begun_with": {name: component.sources for name, component in begun.items()},
-        "trained_on": _trained_on(init),
+        "trained_on": trained_on,
     }
     write_checkpoint(out, _States(model, begun, shapes, seed), model.to_json(), card)
 
 
-def _take(slot: Slot, source: Library | Trained, component: nn.Module, config: Any) -> Taken | None:
+def _found(
+    model: ModelConfig, init: Mapping[str, str], shapes: Mapping[str, nn.Module]
+) -> tuple[dict[str, Begun], list[str]]:
+    """Find what each component begins with, and what all that was trained on."""
+    begun: dict[str, Begun] = {}
+    trained_on: set[str] = set()
+    for part, where in init.items():
+        slots = slots_of(part, model)
+        fitting = 0
+        for slot, source in _opened(where, slots, model):
+            taken = _take(slot, source, shapes[slot.component])
+            if taken is not None:
+                fitting += 1
+                begun.setdefault(slot.component, Begun()).add(part, where, taken)
+                trained_on |= set(source.trained_on)
+        if not fitting:
+            raise ConfigError(
+                f"--init {part}={where}: nothing in this recipe's model can take these weights"
+                + _looked_for(where, slots)
+            )
+    return begun, sorted(trained_on)
+
+
+def _opened(
+    where: str, slots: list[Slot], model: ModelConfig
+) -> list[tuple[Slot, Library | Trained]]:
+    """Open a source for each slot that it has anything for."""
+    opened = [(slot, open_part(where, slot.subfolder)) for slot in slots]
+    found = [(slot, source) for slot, source in opened if source is not None]
+    if found and isinstance(found[0][1], Trained):
+        require_agreement(found[0][1], model, slots)
+    return found
+
+
+def _looked_for(where: str, slots: list[Slot]) -> str:
+    """Say what a pipeline should have had."""
+    names = dict.fromkeys(slot.subfolder for slot in slots if slot.subfolder)
+    if not names or open_part(where, None) is not None:
+        return ""
+    return f"; of a pipeline of diffusers it takes {' and '.join(names)}, which is not there"
+
+
+def _take(slot: Slot, source: Library | Trained, component: nn.Module) -> Taken | None:
     """Take what a source has for a slot; None where it is not meant for it."""
     if isinstance(source, Trained):
         tensors = source.load(slot.component)
-        return take(slot.of_xgem, component, config, tensors, {}, source.where)
+        return take(slot.of_xgem, component, tensors, {}, source.where)
     if slot.network is None or not _fits(slot, source):
         return None
     settings = source.settings
     if source.settings.get("model_type") == "clip":
         settings = settings["vision_config" if _sees(slot) else "text_config"]
-    return take(slot.network, component, config, source.tensors, settings, source.where)
+    return take(slot.network, component, source.tensors, settings, source.where)
 
 
 def _sees(slot: Slot) -> bool:
@@ -160,13 +205,6 @@ def _fits(slot: Slot, source: Library) -> bool:
     kind = source.settings.get("model_type")
     other = "clip_text_model" if _sees(slot) else "clip_vision_model"
     return slot.network is not None and kind != other
-
-
-def _config(slot: Slot, model: ModelConfig) -> Any:
-    """Return what a component was built by."""
-    denoisers = {f"{m.modality.name}_denoiser": m.denoiser for m in model.modalities}
-    parts: dict[str, Any] = {**model.prompt_encoders, **model.autoencoders, **denoisers}
-    return parts.get(slot.component)
 
 
 class _States(Mapping[str, Mapping[str, Tensor]]):
@@ -194,21 +232,6 @@ class _States(Mapping[str, Mapping[str, Tensor]]):
             return begun.taken
         torch.manual_seed(self._seed)
         return filled(taken, build_component(self._model, name).state_dict())
-
-
-def _trained_on(init: Mapping[str, str]) -> list[str]:
-    """Say what the sources were trained on, as far as they tell."""
-    told = []
-    for where in init.values():
-        source = open_source(where)
-        if isinstance(source, Trained):
-            cards = [read_manifest(folder).card for folder in source.folders]
-            hashes = [checkpoint_hash(folder) for folder in source.folders]
-            known = [str(card.get("trained_on", "unknown data")) for card in cards]
-            told += [f"{data} ({where}, {name})" for data, name in zip(known, hashes, strict=True)]
-        else:
-            told.append(f"unknown data ({where})")
-    return sorted(set(told))
 
 
 def _listed(names: list[str] | tuple[str, ...]) -> str:

@@ -10,6 +10,13 @@ from torch import Tensor, nn
 
 from xgem.errors import CheckpointError
 
+_IDLE = re.compile(
+    r".*(dropout|_pdrop|initializer_|_token_id).*|summary_.*|use_cache|reorder_and_upcast_attn|"
+    r"tie_word_embeddings|vocab_size|n_inner|projection_dim"
+)
+"""Settings of transformers that only training or the writing of text reads, and sizes that shapes
+show or that may differ."""
+
 
 def same(name: str) -> str:
     """Keep a name as it is."""
@@ -33,9 +40,9 @@ class Network:
     """Our keys that begin fresh where a source leaves them out."""
     growing: re.Pattern[str] = re.compile(r"(?!)")
     """Our keys that may have more rows than theirs; what is added begins fresh."""
-    settings: Callable[[Any], Mapping[str, Any]] = field(default=lambda config: {})
-    """What their ``config.json`` must say, given the configuration of our component: what shapes
-    do not show."""
+    settings: Callable[[nn.Module], Mapping[str, Any]] = field(default=lambda component: {})
+    """What their ``config.json`` must say, where it says anything, to compute what our component
+    computes: what shapes do not show."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,6 @@ class Taken:
 def take(
     network: Network,
     component: nn.Module,
-    config: Any,
     tensors: Mapping[str, Tensor],
     settings: Mapping[str, Any],
     where: str,
@@ -63,7 +69,6 @@ def take(
     Args:
         network: the map.
         component: ours; only its shapes are looked at.
-        config: what it was built by.
         tensors: the source's, by their keys.
         settings: the source's ``config.json``.
         where: the source, for messages.
@@ -91,7 +96,7 @@ def take(
             f"{where} has {_listed(unknown)}, for which this {network.name} has no place; it is "
             f"another network, or another size than the recipe's"
         )
-    _require_settings(network, config, settings, where)
+    _require_settings(network.settings(component), settings, network.name, where)
     shapes = {key: value.shape for key, value in component.state_dict().items()}
     taken, grown = {}, []
     for ours, theirs in wanted.items():
@@ -110,15 +115,38 @@ def take(
 
 
 def _require_settings(
-    network: Network, config: Any, settings: Mapping[str, Any], where: str
+    expected: Mapping[str, Any], settings: Mapping[str, Any], name: str, where: str
 ) -> None:
-    for key, expected in network.settings(config).items():
-        found = settings.get(key, expected)
-        if found != expected:
-            raise CheckpointError(
-                f"{where} has {key} {found!r}, the recipe's {network.name} has {expected!r}; they "
-                f"would compute something else with the same weights"
-            )
+    differing = [
+        f"{key} {settings[key]!r} (the recipe's {name} has {wanted!r})"
+        for key, wanted in expected.items()
+        if key in settings and _plain(settings[key]) != _plain(wanted)
+    ]
+    if differing:
+        raise CheckpointError(
+            f"{where} has {', '.join(differing[:3])}; they would compute something else with the "
+            f"same weights; choose other weights, or change the recipe with --set"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Bring what the libraries take for the same to one form: 2 and [2, 2], None and False."""
+    if isinstance(value, list | tuple) and value and all(item == value[0] for item in value):
+        return value[0]
+    return None if value is False else list(value) if isinstance(value, tuple) else value
+
+
+def settings_that_act(config: Any) -> dict[str, Any]:
+    """Return what of a configuration of transformers decides what its network computes."""
+    from transformers import PreTrainedConfig
+
+    common = PreTrainedConfig().to_dict()
+    settings: dict[str, Any] = config.to_dict()
+    return {
+        key: value
+        for key, value in settings.items()
+        if key not in common and not _IDLE.fullmatch(key)
+    }
 
 
 def filled(taken: Taken, fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from xgem.known_weights.network import Network
+from xgem.known_weights.network import Network, settings_that_act
 
 
 def _encoder_keys(vae: nn.Module) -> dict[str, str]:
@@ -18,12 +18,10 @@ def _bert_theirs(key: str) -> str:
     return re.sub(r"\.gamma$", ".weight", re.sub(r"\.beta$", ".bias", bare))
 
 
-def _bert_settings(config: Any) -> dict[str, Any]:
-    return {
-        "hidden_act": "gelu",
-        "num_attention_heads": config.heads,
-        "position_embedding_type": "absolute",
-    }
+def _bert_settings(vae: nn.Module) -> dict[str, Any]:
+    # Older versions of transformers knew other positions.
+    known = {"position_embedding_type": "absolute"}
+    return settings_that_act(vae.get_submodule("encoder").config) | known
 
 
 BERT = Network(
@@ -48,9 +46,8 @@ def _gpt2_theirs(key: str) -> str:
     return key if key.startswith(("transformer.", "lm_head.")) else f"transformer.{key}"
 
 
-def _gpt2_settings(config: Any) -> dict[str, Any]:
-    heads = getattr(config, "decoder_heads", None) or config.heads
-    return {"activation_function": "gelu_new", "n_head": heads}
+def _gpt2_settings(vae: nn.Module) -> dict[str, Any]:
+    return settings_that_act(vae.get_submodule("decoder").config)
 
 
 GPT2 = Network(

@@ -39,6 +39,8 @@ class Slot:
     """Field of the configuration that holds the vocabulary of its tokens."""
     marked: bool = False
     """Whether marks are added to a published vocabulary."""
+    apart: tuple[str, ...] = ()
+    """Settings of the component that this part of it does not depend on."""
 
     @property
     def of_xgem(self) -> Network:
@@ -98,18 +100,41 @@ def _slots(model: ModelConfig) -> Iterator[tuple[str, Slot]]:
         if isinstance(autoencoder, ImageVaeConfig):
             yield "image_vae", Slot(name, VAE, subfolder="vae")
         elif isinstance(autoencoder, ReportVaeConfig):
-            reading, writing = ("encoder.", "to_posterior."), ("decoder.", "to_memory.", "to_emb")
-            yield (
-                "report_encoder",
-                Slot(name, BERT, prefixes=reading, vocabulary="encoder_vocabulary"),
-            )
-            yield (
-                "report_decoder",
-                Slot(name, GPT2, prefixes=writing, vocabulary="decoder_vocabulary", marked=True),
-            )
+            yield "report_encoder", _reading(name)
+            yield "report_decoder", _writing(name)
     for parts in model.modalities:
         if isinstance(parts.denoiser, ImageUNetConfig):
             yield "image_unet", Slot(f"{parts.modality.name}_denoiser", UNET, subfolder="unet")
+
+
+def _reading(component: str) -> Slot:
+    """Make the half of a report autoencoder that reads."""
+    return Slot(
+        component,
+        BERT,
+        prefixes=("encoder.", "to_posterior."),
+        vocabulary="encoder_vocabulary",
+        apart=(
+            "decoder_vocabulary", "decoder_vocabulary_size", "decoder_positions", "first_position",
+            "decoder_layers", "decoder_width", "decoder_feed_forward", "decoder_heads",
+            "memory_tokens",
+        ),
+    )  # fmt: skip
+
+
+def _writing(component: str) -> Slot:
+    """Make the half of a report autoencoder that writes."""
+    return Slot(
+        component,
+        GPT2,
+        prefixes=("decoder.", "to_memory.", "to_emb"),
+        vocabulary="decoder_vocabulary",
+        marked=True,
+        apart=(
+            "encoder_vocabulary", "encoder_vocabulary_size", "positions", "keep_end", "width",
+            "feed_forward", "encoder_layers", "heads", "pooling", "logvar_offset",
+        ),
+    )  # fmt: skip
 
 
 def _vocabulary(component: str, model: ModelConfig) -> str | None:

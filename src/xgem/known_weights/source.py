@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from xgem.checkpoint import load_component, read_manifest, refuse_pickle
+from xgem.checkpoint import checkpoint_hash, load_component, read_manifest, refuse_pickle
 from xgem.errors import CheckpointError
 from xgem.model import ModelConfig
 from xgem.sampling.pipeline import bundled_model
@@ -28,6 +29,18 @@ class Library:
     where: str
     """As the user named it."""
     folder: Path
+
+    @property
+    def trained_on(self) -> list[str]:
+        """Say what it was trained on: libraries do not tell."""
+        return [f"unknown data ({self.where})"]
+
+    @property
+    def tokenizer(self) -> Path:
+        """Where its vocabulary is; a pipeline of diffusers keeps that beside it."""
+        beside = self.folder.parent / "tokenizer"
+        in_pipeline = (self.folder.parent / "model_index.json").is_file()
+        return beside if in_pipeline and beside.is_dir() else self.folder
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -65,6 +78,14 @@ class Trained:
     config: ModelConfig
 
     @property
+    def trained_on(self) -> list[str]:
+        """Say what it was trained on, as far as its cards tell."""
+        told = {folder: read_manifest(folder).card.get("trained_on") for folder in self.folders}
+        known = {folder: data for folder, data in told.items() if isinstance(data, str)}
+        known = known or {self.folders[0]: "unknown data"}
+        return [f"{data} ({self.where}, {checkpoint_hash(f)})" for f, data in known.items()]
+
+    @cached_property
     def components(self) -> dict[str, Path]:
         """The checkpoint that holds each component."""
         return {
@@ -118,6 +139,18 @@ def open_source(where: str, subfolder: str | None = None) -> Library | Trained:
     Raises:
         CheckpointError: there is nothing of that name, or nothing that can be used.
     """
+    found = open_part(where, subfolder)
+    if found is None:
+        raise CheckpointError(f"{where} is a pipeline of diffusers; name one of its folders")
+    return found
+
+
+def open_part(where: str, subfolder: str | None) -> Library | Trained | None:
+    """Open a source as `open_source` does; None where a pipeline has no such part.
+
+    Raises:
+        CheckpointError: as `open_source`.
+    """
     folder = bundled_model() if where == BUNDLED else Path(where)
     if not folder.exists():
         if not _HUB_ID.fullmatch(where) or where == BUNDLED:
@@ -128,7 +161,9 @@ def open_source(where: str, subfolder: str | None = None) -> Library | Trained:
         return Trained(where, (folder,), _config(folder))
     if (folder / "run.json").is_file():
         return _run(where, folder)
-    if (folder / "model_index.json").is_file() and subfolder is not None:
+    if (folder / "model_index.json").is_file():
+        if not subfolder or not (folder / subfolder).is_dir():
+            return None
         folder = folder / subfolder
     if (folder / "config.json").is_file():
         return Library(where, folder)
@@ -139,18 +174,20 @@ def open_source(where: str, subfolder: str | None = None) -> Library | Trained:
 
 
 def _run(where: str, folder: Path) -> Trained:
-    """Take the finished model of a run, or its stages as far as they are finished."""
-    if (folder / "model" / "model.json").is_file():
-        return Trained(where, (folder / "model",), _config(folder / "model"))
+    """Take what a run has: its finished stages and what it was begun with in full precision.
+
+    What is left comes from its model, which is in half precision.
+    """
     done = sorted(
         (path.parent for path in folder.glob("*/done/model.json")),
         key=lambda path: path.stat().st_mtime,
         reverse=True,
     )
-    if not done:
+    others = [folder / n for n in ("init", "model") if (folder / n / "model.json").is_file()]
+    if not done and folder / "model" not in others:
         raise CheckpointError(f"the run in {where} has finished no stage yet; train it further")
     recipe = json.loads((folder / "run.json").read_text())["recipe"]
-    return Trained(where, tuple(done), ModelConfig.from_json(recipe["model"]))
+    return Trained(where, (*done, *others), ModelConfig.from_json(recipe["model"]))
 
 
 def _config(folder: Path) -> ModelConfig:

@@ -1,11 +1,13 @@
 """Stable Diffusion 1.x as diffusers stores it: its UNet and its autoencoder."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
 
+from xgem.denoisers.image_unet import ImageUNetConfig
 from xgem.denoisers.unet import UNet
 from xgem.known_weights.network import Network
 
@@ -89,15 +91,34 @@ def _block(
         yield f"{ours}.up", f"{theirs}.upsamplers.0", _PLAIN
 
 
-def _unet_settings(config: Any) -> dict[str, Any]:
-    return {
+_IDLE_UNET = ("sample_size", "dropout", "upcast_attention", "addition_embed_type_num_heads")
+"""Settings that change no result: of training, of precision, or of layers that are not there."""
+
+
+def _unet_settings(unet: nn.Module) -> dict[str, Any]:
+    """Take the defaults of diffusers, which are Stable Diffusion's, with the recipe's sizes."""
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+    assert isinstance(unet, UNet)
+    config = unet.config
+    assert isinstance(config, ImageUNetConfig)
+    channels = config.latent_channels * config.patch**2
+    across = ["CrossAttn" if attends else "" for attends in config.attention]
+    sizes = {
+        "in_channels": channels,
+        "out_channels": channels,
+        "down_block_types": [f"{kind}DownBlock2D" for kind in across],
+        "up_block_types": [f"{kind}UpBlock2D" for kind in reversed(across)],
+        "block_out_channels": list(config.widths),
+        "layers_per_block": list(config.blocks),
+        "cross_attention_dim": config.context,
         "attention_head_dim": config.heads,  # diffusers' name for the number of heads
         "norm_num_groups": config.groups,
-        "flip_sin_to_cos": True,
-        "freq_shift": 0,
-        "act_fn": "silu",
-        "class_embed_type": None,
     }
+    parameters = inspect.signature(UNet2DConditionModel.__init__).parameters
+    defaults = {name: p.default for name, p in parameters.items() if name != "self"}
+    settings = defaults | sizes
+    return {key: value for key, value in settings.items() if key not in _IDLE_UNET}
 
 
 UNET = Network(name="UNet2DConditionModel of diffusers", ours=unet_keys, settings=_unet_settings)
@@ -120,9 +141,21 @@ def _vae_theirs(key: str) -> str:
     )
 
 
+_IDLE_VAE = (
+    "sample_size", "scaling_factor", "shift_factor", "latents_mean", "latents_std", "force_upcast"
+)  # fmt: skip
+"""Settings that the network does not read; latents are normalized here by what is fitted."""
+
+
+def _vae_settings(vae: nn.Module) -> dict[str, Any]:
+    config: Any = vae.get_submodule("net").config
+    return {
+        key: value
+        for key, value in config.items()
+        if not key.startswith("_") and key not in _IDLE_VAE
+    }
+
+
 VAE = Network(
-    name="AutoencoderKL of diffusers",
-    ours=_vae_keys,
-    theirs=_vae_theirs,
-    settings=lambda config: {"norm_num_groups": 32, "act_fn": "silu"},
+    name="AutoencoderKL of diffusers", ours=_vae_keys, theirs=_vae_theirs, settings=_vae_settings
 )

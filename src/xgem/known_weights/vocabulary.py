@@ -24,7 +24,7 @@ def vocabulary_of(source: Library, *, marked: bool) -> str:
     try:
         from transformers import AutoTokenizer
 
-        loaded = AutoTokenizer.from_pretrained(source.folder)
+        loaded = AutoTokenizer.from_pretrained(source.tokenizer)
         tokenizer: Tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
     except Exception as error:  # it raises whatever is wrong with its files
         raise CheckpointError(

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -48,6 +48,9 @@ class ImageVaeConfig(AutoencoderKind):
     kl_weight: float = 1e-6
     gradient_weight: float = 1.0
     """Of the L1 distance between image gradients: lines and edges."""
+    aside: ClassVar[frozenset[str]] = frozenset(
+        {"balance", "latent_std", "kl_weight", "gradient_weight"}
+    )
 
     @property
     def latent_shape(self) -> tuple[int, ...]:

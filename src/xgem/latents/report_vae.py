@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -85,6 +85,10 @@ class ReportVaeConfig(AutoencoderKind):
     pairs: float = 0.0
     """Weight of the loss that asks the latent which emphasized words share a sentence, in nats a
     token; see `WordPairs`. Released: none."""
+    aside: ClassVar[frozenset[str]] = frozenset(
+        {"longest", "writing", "top_p_cut", "init_std", "latent_std", "kl_weight", "kl_start",
+         "free_bits", "word_dropout", "emphasized_words", "emphasis", "pairs"}
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         if self.first_position + self.longest - 1 > self.decoder_positions:
@@ -96,6 +100,16 @@ class ReportVaeConfig(AutoencoderKind):
             raise ConfigError(
                 f"pairs {self.pairs:g} asks for pairs of no words; name two in emphasized_words"
             )
+
+    @property
+    def acting(self) -> dict[str, Any]:
+        width, feed_forward, heads = self.decoder_shape
+        decoder = {
+            "decoder_width": width,
+            "decoder_feed_forward": feed_forward,
+            "decoder_heads": heads,
+        }
+        return super().acting | decoder
 
     @property
     def shapes(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Radiograph -> one unit vector in the shared space."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -44,6 +44,7 @@ class ConvImageEncoderConfig(PromptEncoderKind):
     """Width of the shared space."""
     empty_gray: Fraction = 0.0
     """Gray of the picture that stands for no radiograph, in [0, 1]; released: 0, black."""
+    aside: ClassVar[frozenset[str]] = frozenset({"empty_gray"})
 
     @property
     def shapes(self) -> dict[str, Any]:
@@ -124,6 +125,8 @@ class ClipImageEncoderConfig(PromptEncoderKind):
     eight_bit: bool = False
     """Quirk of the release: pixels are multiplied by 255 and cut to 8 bits before they are resized,
     and what lies outside [0, 1] wraps around (1.02 becomes 0.016). On for released weights only."""
+    # The tower sees 224 x 224 of any radiograph.
+    aside: ClassVar[frozenset[str]] = frozenset({"empty_gray", "image_size"})
 
     @property
     def shapes(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -34,6 +34,7 @@ class ReportEncoderConfig(PromptEncoderKind):
     width: Count = 768
     empty_text: str = ""
     """The text that stands for no report; released: the empty one."""
+    aside: ClassVar[frozenset[str]] = frozenset({"empty_text"})
 
     @property
     def shapes(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from xgem.training.stage import Batch, Optimization
 from xgem.training.studies import Studies
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderStageConfig:
     """One autoencoder."""

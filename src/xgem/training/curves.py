@@ -1,11 +1,18 @@
 """Draws how a stage learns."""
 
+import io
 import json
 from pathlib import Path
 
+from xgem.data.whole_file import write_bytes
+
 
 def draw_curves(folder: Path, title: str) -> None:
-    """Draw ``loss.png`` from ``metrics.jsonl``: training loss, smoothed, and validation loss."""
+    """Draw ``loss.png`` from ``metrics.jsonl``: training loss, smoothed, and validation loss.
+
+    Raises:
+        OutputError: the disk is full.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -32,5 +39,7 @@ def draw_curves(folder: Path, title: str) -> None:
     axes.set_ylim(low - 0.1 * abs(low), max(smooth[len(smooth) // 20 :]) * 1.1 + 1e-9)
     axes.set(xlabel="step", ylabel="loss", title=title)
     axes.legend(frameon=False)
-    figure.savefig(folder / "loss.png", dpi=110)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=110, format="png")
     plt.close(figure)
+    write_bytes(folder / "loss.png", drawn.getvalue())

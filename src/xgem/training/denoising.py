@@ -15,6 +15,7 @@ from xgem.data.batches import batch_indices
 from xgem.diffusion.process import Process, add_noise, loss_weight, target
 from xgem.errors import StoreError
 from xgem.model import Model, ModelConfig
+from xgem.ranges import Fraction, Positive
 from xgem.sampling.context import Context
 from xgem.sampling.sampler import sample_latents
 from xgem.share import Split
@@ -26,7 +27,7 @@ from xgem.training.pictures import tile
 from xgem.training.stage import Batch, Optimization
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True, kw_only=True)
 class DenoisingConfig:
     """The denoiser of one modality."""
@@ -34,12 +35,12 @@ class DenoisingConfig:
     stage: Literal["denoising"] = "denoising"
     modality: Modality
     optimization: Optimization
-    drop: float = 0.1
+    drop: Fraction = 0.1
     """Share of steps with the empty prompt, for classifier-free guidance."""
     weighting: Literal["uniform", "min_snr"] = "uniform"
     """Of the squared error by noise level; published: uniform. ``min_snr`` hardly asks a velocity
     for what noise drowns, brightness and layout among it."""
-    min_snr_gamma: float = 5.0
+    min_snr_gamma: Positive = 5.0
     hearing: Hearing = "subsets"
     """Which prompts a step hears; published: any subset (Multi-Prompt Training)."""
 

@@ -1,15 +1,18 @@
 """What is kept of a step whose loss or gradient is not finite, and how it is taken again."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from xgem.data.whole_file import write_json
+from xgem.errors import OutputError
 from xgem.training.learner import Learner, full, scored
 from xgem.training.processes import HERE, Place, gathered
 from xgem.training.schedule import step_seed
@@ -38,6 +41,9 @@ def keep_step(
 
     Returns:
         The folder that `replay` takes.
+
+    Raises:
+        OutputError: the disk is full.
     """
     batches = gathered([(stage.study_ids(batch.studies), batch.timesteps) for batch, _ in passes])
     record = {
@@ -53,13 +59,22 @@ def keep_step(
     path = folder / f"diverged-{step:08d}"
     weights = full(learner.state())
     if place.first:
-        path.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {name: tensor.contiguous() for name, tensor in weights.items()},
-            path / "weights.safetensors",
-        )
-        write_json(path / RECORD, record)
+        _write(path, weights, record)
     return path
+
+
+def _write(path: Path, weights: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+    """Write all, or leave nothing."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        plain = {name: tensor.contiguous() for name, tensor in weights.items()}
+        save_file(plain, path / "weights.safetensors")
+        write_json(path / RECORD, record)
+    except (OSError, SafetensorError, OutputError) as error:
+        shutil.rmtree(path, ignore_errors=True)
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"cannot write {path}: {error}; free space") from error
 
 
 def _broken(learner: nn.Module) -> list[str]:

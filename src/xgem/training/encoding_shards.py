@@ -15,9 +15,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -38,6 +39,20 @@ MANIFEST = "encodings.json"
 SHARD = 4096
 """Studies a shard: what is redone at most when a run is interrupted."""
 _BATCH = 64
+
+
+class Manifest(BaseModel):
+    """The content of ``encodings.json``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
+
+    schema_version: Literal[1] = Field(validation_alias="schema", serialization_alias="schema")
+    made_by: dict[str, Any]
+    ids: list[str]
+    rows: int
+    """Studies a shard."""
+    files: dict[str, str]
+    """Hash of each."""
 
 
 def encode_studies(
@@ -104,14 +119,14 @@ def _write(
         if split.rank == 0:
             empty = {m.name: empty_prompt(model, m, precision) for m in model.parts}
             _save(empty, folder / "empty.safetensors", key)
-            manifest = {
-                "schema": 1,
-                "made_by": made_by,
-                "ids": studies.ids(range(len(studies))),
-                "rows": SHARD,
-                "files": {f.name: _sha256(f) for f in (*files, folder / "empty.safetensors")},
-            }
-            write_json(folder / MANIFEST, manifest)
+            manifest = Manifest(
+                schema_version=1,
+                made_by=dict(made_by),
+                ids=studies.ids(range(len(studies))),
+                rows=SHARD,
+                files={f.name: _sha256(f) for f in (*files, folder / "empty.safetensors")},
+            )
+            write_json(folder / MANIFEST, manifest.model_dump(mode="json", by_alias=True))
         barrier()
     except OSError as error:
         raise OutputError(
@@ -156,10 +171,12 @@ def _save(tensors: Mapping[str, Tensor], file: Path, key: str) -> None:
 
 
 def _is_made_by(file: Path, key: str) -> bool:
-    if not file.exists():
+    """Tell whether a shard is whole enough to be opened, and by whom it was made."""
+    try:
+        with safe_open(file, "pt") as stored:
+            return bool((stored.metadata() or {}).get("key") == key)
+    except (OSError, SafetensorError):  # there is none, or it was cut short: it is made anew
         return False
-    with safe_open(file, "pt") as stored:
-        return bool((stored.metadata() or {}).get("key") == key)
 
 
 def open_encodings(
@@ -170,25 +187,20 @@ def open_encodings(
     Raises:
         StoreError: they were made by something else, or are damaged.
     """
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"{folder / MANIFEST} is damaged ({error}); remove {folder}, and it is made again"
-        ) from error
+    manifest = _read_manifest(folder)
     for what, expected in made_by.items():
-        if (found := manifest["made_by"].get(what)) != expected:
+        if (found := manifest.made_by.get(what)) != expected:
             raise StoreError(
                 f"{folder} was made by other {what} ({_short(found)}, now {_short(expected)}); "
                 f"remove that folder, and it is made again"
             )
-    for name, digest in manifest["files"].items():
+    for name, digest in manifest.files.items():
         if not (folder / name).is_file() or _sha256(folder / name) != digest:
             raise StoreError(
                 f"{folder / name} is missing or damaged; remove {folder}, and it is made again"
             )
     shards: list[Any] = [
-        safe_open(folder / name, "pt") for name in sorted(manifest["files"]) if "rows" in name
+        safe_open(folder / name, "pt") for name in sorted(manifest.files) if "rows" in name
     ]
     empty: Any = safe_open(folder / "empty.safetensors", "pt")
 
@@ -206,8 +218,19 @@ def open_encodings(
             for m in modalities
         },
         empty={m: empty.get_tensor(m.name) for m in modalities},
-        ids=manifest["ids"],
+        ids=manifest.ids,
     )
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    path = folder / MANIFEST
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise StoreError(
+            f"{path} is damaged ({problem}); remove {folder}, and it is made again"
+        ) from error
 
 
 def _short(value: object) -> str:

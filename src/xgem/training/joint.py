@@ -17,6 +17,7 @@ from xgem.denoisers.coupling import tokens_for
 from xgem.diffusion.process import add_noise, alpha_bar
 from xgem.errors import ConfigError, StoreError
 from xgem.model import Model, ModelConfig
+from xgem.ranges import Count, Fraction, NotNegative
 from xgem.sampling.context import Context
 from xgem.sampling.sampler import sample_latents
 from xgem.share import Share, Split
@@ -33,19 +34,19 @@ PICTURED = 4
 """Studies in a sample picture."""
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True, kw_only=True)
 class JointConfig:
     """Environment encoders and couplings of all modalities, trained together."""
 
     stage: Literal["joint"] = "joint"
     optimization: Optimization
-    group: int = 32
+    group: Count = 32
     """Studies that share a timestep. Contrast is within a group only: between timesteps it could
     be won by matching noise levels."""
-    drop: float = 0.5
+    drop: Fraction = 0.5
     """Share of studies with the empty prompt, where the partner matters most."""
-    contrast: float = 0.1
+    contrast: NotNegative = 0.1
     """Weight of the contrastive loss of the environment vectors, or of their guess at prompts."""
 
     @property

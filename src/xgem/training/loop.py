@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xgem.errors import DivergenceError
+from xgem.data.whole_file import make_folder, write_bytes
+from xgem.errors import DivergenceError, OutputError
 from xgem.progress import Progress
 from xgem.training.ahead import ahead
 from xgem.training.curves import draw_curves
@@ -17,6 +18,7 @@ from xgem.training.divergence import keep_step
 from xgem.training.ema import Ema
 from xgem.training.learner import Learner, scored
 from xgem.training.metrics import Metrics, peak_gigabytes
+from xgem.training.pictures import png_of
 from xgem.training.precision import autocast
 from xgem.training.processes import HERE, Place
 from xgem.training.schedule import learning_rate, step_seed
@@ -48,7 +50,8 @@ def train_stage(
     Raises:
         DivergenceError: a loss or gradient is not finite; the states before it and all that is
             needed to take the step again are kept.
-        OutputError: the disk is full; the states before it are kept.
+        OutputError: the disk is full; the states before it are kept. Where a step that is not
+            finite cannot be kept, it says that too.
     """
     Training(stage, optimization, folder, seed, place, tensorboard).run(progress)
 
@@ -162,16 +165,27 @@ class Training:
         what: str,
         passes: Sequence[tuple[Batch, Mapping[str, float]]],
         norm: float | None,
-    ) -> DivergenceError:
-        kept = keep_step(
-            self.folder, self.stage, self.learner, self.done, self.seed, passes, norm, self.place
-        )
-        said = ", ".join(f"{name} {value:.4g}" for name, value in passes[-1][1].items())
-        return DivergenceError(
-            f"{self.stage.name}: {what} is not finite at step {self.done} ({said}); its studies, "
-            f"timesteps and weights are in {kept}. Begin again with a lower learning rate (--set "
+    ) -> DivergenceError | OutputError:
+        terms = ", ".join(f"{name} {value:.4g}" for name, value in passes[-1][1].items())
+        said = f"{self.stage.name}: {what} is not finite at step {self.done} ({terms})"
+        then = (
+            f"Begin again with a lower learning rate (--set "
             f"stages.{self.stage.name}.optimization.learning_rate=...)"
         )
+        try:
+            kept = keep_step(
+                self.folder,
+                self.stage,
+                self.learner,
+                self.done,
+                self.seed,
+                passes,
+                norm,
+                self.place,
+            )
+        except OutputError as error:
+            return OutputError(f"{said}, and the step cannot be kept: {error}. {then}")
+        return DivergenceError(f"{said}; its studies, timesteps and weights are in {kept}. {then}")
 
     @torch.no_grad()
     def look(self) -> dict[str, float]:
@@ -182,8 +196,8 @@ class Training:
             terms = self.learner(lambda: self.stage.validation_loss(self.place.split))
             picture = self.learner(self.stage.picture)
         if picture is not None and self.place.first:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            picture.save(self.folder / "samples.png")
+            make_folder(self.folder)
+            write_bytes(self.folder / "samples.png", png_of(picture))
         self.learner.train()
         self._swap()
         seen = {"validation": sum(term.item() for term in terms.values())} if terms else {}

@@ -32,22 +32,40 @@ def add_adapters(components: nn.ModuleDict, adapters: Mapping[str, Lora]) -> Non
     Raises:
         ConfigError: there is no such component or layer.
     """
+    for name, layers in layers_of(dict(components.items()), adapters).items():
+        _add(components[name], adapters[name], layers)
+
+
+def layers_of(
+    components: Mapping[str, nn.Module], adapters: Mapping[str, Lora]
+) -> dict[str, list[str]]:
+    """Name the layers of each component that get an adapter; shapes suffice.
+
+    Args:
+        components: that a stage trains.
+        adapters: by component.
+
+    Raises:
+        ConfigError: there is no such component or layer.
+    """
+    layers = {}
     for name, lora in adapters.items():
         if name not in components:
             raise ConfigError(
                 f"no component {name!r} to adapt in this stage; it trains {', '.join(components)}"
             )
-        _add(name, components[name], lora)
+        layers[name] = _targets(components[name], lora)
+        if not layers[name]:
+            ends = f" that ends in {' or '.join(lora.layers)}" if lora.layers else ""
+            raise ConfigError(f"{name} has no linear layer{ends}; name others, or train it whole")
+    return layers
 
 
-def _add(name: str, component: nn.Module, lora: Lora) -> None:
+def _add(component: nn.Module, lora: Lora, layers: list[str]) -> None:
     from peft import LoraConfig, inject_adapter_in_model
 
-    targets = _targets(component, lora)
-    if not targets:
-        raise ConfigError(f"{name} has no linear layer that ends in {' or '.join(lora.layers)}")
     component.requires_grad_(False)
-    config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules=targets)
+    config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules=layers)
     with warnings.catch_warnings():
         # GPT-2 stores its linear layers transposed, which it finds out by itself.
         warnings.filterwarnings("ignore", message="fan_in_fan_out is set")

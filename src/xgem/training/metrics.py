@@ -1,7 +1,6 @@
 """What is written down of a stage as it goes: ``metrics.jsonl``, and TensorBoard if wanted."""
 
 import json
-import os
 import resource
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import torch
 
+from xgem.data.whole_file import make_folder, write_bytes
 from xgem.errors import ConfigError, OutputError
 
 FILE = "metrics.jsonl"
@@ -19,7 +19,7 @@ class Metrics:
 
     def __init__(self, folder: Path, done: int, *, tensorboard: bool = False) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         forget_after(folder, done)
         self._board = _board(folder, done) if tensorboard else None
 
@@ -76,13 +76,15 @@ def records(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def forget_after(folder: Path, step: int) -> None:
-    """Drop the records of steps that are taken again, and a line that a crash cut short."""
+    """Drop the records of steps that are taken again, and a line that a crash cut short.
+
+    Raises:
+        OutputError: the disk is full.
+    """
     path = folder / FILE
     if path.exists():
         kept = [json.dumps(record) for record in records(folder) if record["step"] <= step]
-        aside = path.with_name(f".{path.name}.part")
-        aside.write_text("".join(f"{line}\n" for line in kept))
-        os.replace(aside, path)
+        write_bytes(path, "".join(f"{line}\n" for line in kept).encode())
 
 
 def peak_gigabytes(device: torch.device) -> float:

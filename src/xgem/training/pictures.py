@@ -1,5 +1,6 @@
 """Small pictures of what a stage can do by now."""
 
+import io
 import textwrap
 from collections.abc import Sequence
 
@@ -17,6 +18,13 @@ def tile(rows: Sequence[Sequence[Content]], size: int = 192) -> Image.Image:
         for x, content in enumerate(row):
             sheet.paste(_draw(content, size), (x * size, y * size))
     return sheet
+
+
+def png_of(picture: Image.Image) -> bytes:
+    """Return a picture as the bytes of a PNG file."""
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    return stream.getvalue()
 
 
 def _draw(content: Content, size: int) -> Image.Image:

@@ -77,5 +77,6 @@ def locked(folder: Path) -> AbstractContextManager[None]:
 
     Raises:
         ConfigError: another process trains there.
+        OutputError: there cannot be such a folder, or nothing can be written in it.
     """
     return folder_lock.locked(folder, f"another process trains in {folder}")

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from xgem.errors import ConfigError
 from xgem.model import ModelConfig
 from xgem.precision import Precision
+from xgem.ranges import Count, Place
 from xgem.training.autoencoders import AutoencoderStageConfig
 from xgem.training.denoising import DenoisingConfig
 from xgem.training.joint import JointConfig
@@ -17,7 +18,7 @@ from xgem.training.shared_space import SharedSpaceConfig
 from xgem.training.stage import STAGES
 
 StageConfig = SharedSpaceConfig | AutoencoderStageConfig | DenoisingConfig | JointConfig
-_STRICT = ConfigDict(extra="forbid")
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @with_config(_STRICT)
@@ -25,7 +26,7 @@ _STRICT = ConfigDict(extra="forbid")
 class PhantomData:
     """Simulated studies, where no store is given."""
 
-    studies: int = 12_800
+    studies: Count = 12_800
     seed: int = 0
     """Seed of the first study; the others follow it."""
 
@@ -40,9 +41,9 @@ class Recipe:
     stages: tuple[Annotated[StageConfig, Field(discriminator="stage")], ...]
     data: PhantomData | None = field(default_factory=PhantomData)
     """What is simulated where no store is given; None: the recipe needs a store."""
-    held_out: int = 512
+    held_out: Place = 512
     """Studies at the end of the store that are never trained on."""
-    vocabulary_size: int = 0
+    vocabulary_size: Place = 0
     """Tokens to learn from the training reports where the model has no vocabulary; 0: none."""
     encodings: Literal["stored", "live"] = "stored"
     """Prompts and latents for the denoisers: computed once and stored beside the run, or computed

@@ -21,12 +21,13 @@ import torch
 from xgem.checkpoint import write_checkpoint
 from xgem.data.store import Store
 from xgem.errors import ConfigError, StoreError
-from xgem.known_weights.begin import begin
+from xgem.known_weights.begin import begin, require_fitting
 from xgem.known_weights.slots import slots_of
 from xgem.model import Model
 from xgem.phantoms.store import write_phantoms
 from xgem.precision import Precision
 from xgem.progress import Progress
+from xgem.training.checked import checked
 from xgem.training.export import export
 from xgem.training.learner import full
 from xgem.training.loop import train_stage
@@ -34,7 +35,14 @@ from xgem.training.material import Material
 from xgem.training.precision import warning_of_emulation
 from xgem.training.processes import HERE, Place, barrier, join, locked
 from xgem.training.recipe import Recipe, StageConfig
-from xgem.training.run_record import RunData, RunRecord, known_run, read_run, require_same
+from xgem.training.run_record import (
+    RunRecord,
+    given_data,
+    known_run,
+    read_run,
+    reopened,
+    require_same,
+)
 from xgem.training.stage import STAGES, Optimization, Stage
 from xgem.training.studies import Studies, training_rows
 from xgem.training.vocabularies import with_known, with_learned
@@ -68,10 +76,12 @@ def train(
         say: Told in lines what was taken of known weights, and where this machine is slow.
 
     Raises:
-        ConfigError: the stage is unknown or before its time, the recipe needs a store, or ``out``
-            holds a run of another recipe.
+        ConfigError: the stage is unknown or before its time, the recipe needs a store, has a number
+            outside its range or networks that cannot be built, or ``out`` holds a run of another
+            recipe.
         StoreError: the store was prepared for another size or policy, or is too small.
         CheckpointError: known weights do not fit.
+        OutputError: ``out`` cannot be written, or the disk is full.
     """
     if stage is not None and stage not in STAGES:
         raise ConfigError(f"unknown stage {stage!r}; use one of {', '.join(STAGES)}")
@@ -82,6 +92,9 @@ def train(
     else:
         _halves(given, recipe)
     recipe, known = with_known(recipe, init)
+    recipe = checked(recipe)
+    if known_run(out) is None or not (out / INIT).exists():
+        require_fitting(recipe.model, init)
     with join() as place, locked(out) if place.first else nullcontext():
         if place.first and (warning := warning_of_emulation(_precisions(recipe), place.device)):
             say(warning)
@@ -90,7 +103,7 @@ def train(
         bound = known_run(out)
         record = RunRecord(
             recipe=recipe.to_json(),
-            data=RunData(store=None if given is None else str(given.folder.resolve())),
+            data=given_data(given),
             init=init,
             stage=stage,
             xgem=version(),
@@ -117,20 +130,27 @@ def train(
         return _train(recipe, out, store, halves, stage, place, told)
 
 
-def resume(out: Path, progress: Progress | None = None) -> Path:
+def resume(
+    out: Path, progress: Progress | None = None, *, data: Path | Store | None = None
+) -> Path:
     """Go on with an interrupted run as it was last called, with the same stage or with all.
 
+    Args:
+        out: Folder of the run.
+        progress: As for `train`.
+        data: What it was begun on; needed where that is a store of a kind of its own.
+
     Raises:
-        ConfigError: the folder holds no run.
+        ConfigError: the folder holds no run, or it was begun on other data.
     """
     record = read_run(out)
+    given = Store(data) if isinstance(data, Path) else data
     if not record.prepared:
-        recipe = Recipe.from_json(record.recipe)
-        data = None if record.data.store is None else Path(record.data.store)
+        recipe, store = Recipe.from_json(record.recipe), reopened(out, record, given)
         return train(
-            recipe, out, data=data, stage=record.stage, init=record.init, progress=progress
+            recipe, out, data=store, stage=record.stage, init=record.init, progress=progress
         )
-    recipe, store = _begun(out, record)
+    recipe, store = _begun(out, record, given)
     with join() as place, locked(out) if place.first else nullcontext():
         if place.first and record.init and not (out / INIT).exists():
             begin(recipe.model, record.init, out / INIT, recipe.seed)
@@ -140,13 +160,20 @@ def resume(out: Path, progress: Progress | None = None) -> Path:
         return _train(recipe, out, store, halves, record.stage, place, told)
 
 
-def open_stage(out: Path, name: str) -> tuple[Stage[Any], Optimization]:
+def open_stage(
+    out: Path, name: str, *, data: Store | None = None
+) -> tuple[Stage[Any], Optimization]:
     """Make a stage of a run as it was before its first step, to take a kept step again.
 
+    Args:
+        out: Folder of the run.
+        name: Of the stage.
+        data: As for `resume`.
+
     Raises:
-        ConfigError: the folder holds no run, or the run has no such stage.
+        ConfigError: the folder holds no run, it was begun on other data, or has no such stage.
     """
-    recipe, store = _begun(out, read_run(out))
+    recipe, store = _begun(out, read_run(out), data)
     weights = RunWeights(out, recipe.model, recipe.stages, recipe.seed)
     material = _material(recipe, store, _halves(store, recipe), weights, HERE, None)
     for config in recipe.stages:
@@ -157,14 +184,14 @@ def open_stage(out: Path, name: str) -> tuple[Stage[Any], Optimization]:
     raise ConfigError(f"the run in {out} has no stage {name!r}; it has {there}")
 
 
-def _begun(out: Path, record: RunRecord) -> tuple[Recipe, Store]:
+def _begun(out: Path, record: RunRecord, given: Store | None) -> tuple[Recipe, Store]:
     """Read what a prepared run trains, and on what."""
-    data = record.data
-    store = Store(Path(data.store) if data.store else out / "phantoms")
-    if store.hash != data.hash:
+    store = reopened(out, record, given)
+    assert store is not None
+    if store.hash != record.data.hash:
         raise StoreError(
             f"{store.folder} has changed since the run in {out} was begun (hash {store.hash}, then "
-            f"{data.hash}); begin another run"
+            f"{record.data.hash}); begin another run"
         )
     return Recipe.from_json(record.recipe), store
 

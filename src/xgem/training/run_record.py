@@ -22,9 +22,19 @@ class RunData(_Strict):
 
     store: str | None
     """Folder of the store; None for phantoms beside the run."""
+    kind: str | None = None
+    """Name of the class that reads it, where that is not xgem's own `Store`."""
     source: str | None = None
     hash: str | None = None
     studies: int | None = None
+
+
+def given_data(given: Store | None) -> RunData:
+    """Say what a run is to train on, before it is prepared."""
+    if given is None:
+        return RunData(store=None)
+    kind = None if type(given) is Store else type(given).__qualname__
+    return RunData(store=str(given.folder.resolve()), kind=kind)
 
 
 class RunRecord(_Strict):
@@ -49,6 +59,7 @@ class RunRecord(_Strict):
         """Say what has been prepared."""
         data = RunData(
             store=self.data.store,
+            kind=self.data.kind,
             source=store.manifest["source"],
             hash=store.hash,
             studies=len(store),
@@ -77,6 +88,40 @@ def read_run(run: Path) -> RunRecord:
         raise ConfigError(
             f"{path} is damaged ({place}: {first['msg']}); begin another run"
         ) from error
+
+
+def reopened(run: Path, record: RunRecord, given: Store | None) -> Store | None:
+    """Open what a run trains on, as it was given when the run was begun.
+
+    Args:
+        run: its folder.
+        record: its record.
+        given: what the caller has opened.
+
+    Returns:
+        None where the phantoms beside the run are to be simulated first.
+
+    Raises:
+        ConfigError: the run was begun on a store of another kind.
+    """
+    kind = record.data.kind
+    if given is None and kind is not None:
+        raise ConfigError(
+            f"the run in {run} was begun on its own kind of store, {kind}, which only the code "
+            f"that defines it opens; go on in Python with xgem.training.run.resume(run, "
+            f"data={kind}(...))"
+        )
+    if given is not None:
+        if given_data(given).kind != kind:
+            plain = Store.__qualname__
+            raise ConfigError(
+                f"the run in {run} was begun on data of the kind {kind or plain}, these are "
+                f"{type(given).__qualname__}; open them as then"
+            )
+        return given
+    if record.data.store is not None:
+        return Store(Path(record.data.store))
+    return Store(run / "phantoms") if record.prepared else None
 
 
 def known_run(run: Path) -> RunRecord | None:

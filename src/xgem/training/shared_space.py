@@ -20,6 +20,7 @@ from xgem.latents.word_pairs import WordFinder, WordPairs
 from xgem.model import Model, ModelConfig
 from xgem.prompts.image_encoder import ImageEncoder
 from xgem.prompts.report_encoder import ReportEncoder
+from xgem.ranges import NotNegative
 from xgem.share import Split
 from xgem.study import REPORT, Modality
 from xgem.training.material import Material
@@ -28,7 +29,7 @@ from xgem.training.studies import Studies
 from xgem.training.variation import Variation
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True, kw_only=True)
 class SharedSpaceConfig:
     """Symmetric contrastive learning over every pair of modalities."""
@@ -37,11 +38,11 @@ class SharedSpaceConfig:
     optimization: Optimization
     whiten: bool = True
     """Fit the whitening of prompts to the final vectors; released: no."""
-    whitening_floor: float = 1e-3
+    whitening_floor: NotNegative = 1e-3
     """Variances below this share of the largest are not raised further."""
     vary: bool = False
     """Move and expose radiographs anew at every step, so that few studies teach more."""
-    pairs: float = 0.0
+    pairs: NotNegative = 0.0
     """Weight of the loss that asks every vector which of ``words`` share a sentence of the study's
     report, in nats a study; see `WordPairs`. A contrast alone learns to tell the studies of a
     batch apart by whatever does it first. Published: none."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from xgem.errors import ConfigError
 from xgem.precision import Precision
+from xgem.ranges import NotNegative, Positive
 from xgem.share import Share, Split
 from xgem.training.lora import Lora
 
@@ -18,7 +19,7 @@ B = TypeVar("B", bound="Batch")
 STAGES = ("shared_space", "autoencoders", "denoising", "joint")
 
 
-@with_config(ConfigDict(extra="forbid"))
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True, kw_only=True)
 class Optimization:
     """How one stage is optimized: AdamW, warm-up, a schedule, weights averaged.
@@ -29,13 +30,13 @@ class Optimization:
     steps: int
     batch_size: int
     """Studies a step, in all processes and passes."""
-    learning_rate: float
-    weight_decay: float = 1e-4
+    learning_rate: Positive
+    weight_decay: NotNegative = 1e-4
     warmup: float = 0.2
     """Share of the steps over which the learning rate rises from zero; published: 0.2."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """What follows the warm-up: a cosine to zero, as published, or nothing."""
-    clip: float = 1.0
+    clip: Positive = 1.0
     """Largest norm of the gradient."""
     accumulate: int = 1
     """Passes whose gradients are added up to a step. Losses that are averages over studies do not
