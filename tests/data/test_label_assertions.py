@@ -31,6 +31,8 @@ LETTERS = {"present": "+", "uncertain": "?", "absent": "-", "not mentioned": "."
         ("mass, edema no longer seen.", "+-"),
         ("picc has been removed.", "-"),
         ("resolved effusion.", "-"),
+        ("previously seen effusion resolved.", "-"),
+        ("effusion partly resolved.", "+"),
         ("the effusion has almost resolved.", "+"),
         # looks like a denial
         ("no change in the effusion.", "+"),

@@ -38,6 +38,19 @@ _SEEN = (
 _NOT_POSSIBLE = r"(?:can ?not|could not|can't|couldn't|not) (?:\w+ )?"
 _MAY = r"(?:may|might|could|can|would) (?:\w+ )?"
 _WHOLLY = r"(?:(?!nearly|almost|partly|partially|largely|mostly|only|incompletely)\w+ )?"
+_NOT_PARTLY = "".join(
+    rf"(?<!{word} )"
+    for word in (
+        "nearly",
+        "almost",
+        "partly",
+        "partially",
+        "largely",
+        "mostly",
+        "incompletely",
+        "not",
+    )
+)
 _CUES: dict[_Cue, tuple[str, ...]] = {
     _Cue.NO_DENIAL: (
         rf"(?:no|not|without)(?: [\w-]+){{0,2}}? {_CHANGE}(?: (?:in|of|from))?",
@@ -54,6 +67,7 @@ _CUES: dict[_Cue, tuple[str, ...]] = {
         rf"(?:has|have) {_WHOLLY}(?:resolved|cleared|disappeared)",
         rf"(?:is|are|was|were|been) {_WHOLLY}(?:resolved|absent|removed|withdrawn|excluded"
         r"|ruled out|unlikely)",
+        rf"{_NOT_PARTLY}resolved(?=\s*(?:[.,;)]|$))",
     ),
     _Cue.SUPPOSITION: (
         r"if (?:there (?:is|are|remains) )?(?:(?:any|an?|clinical|high|continued|further) ){0,3}"
