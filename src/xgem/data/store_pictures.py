@@ -58,7 +58,7 @@ def draw_histograms(store: Store, rows: range, path: Path) -> Path:
         if images:
             _draw_pixels(pixels, view.name, [i for i in images if not isinstance(i, str)])
     pixels.set(title=f"pixel values above 0 of {len(studies):,} rows", yticks=[])
-    if pixels.get_lines():  # of reports alone there are none
+    if pixels.patches:  # of reports alone there are none
         pixels.legend()
     _draw_held(held, counts)
     figure.savefig(path, dpi=80)
