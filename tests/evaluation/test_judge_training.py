@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from xgem.data.store import Store
+from xgem.data.store_manifest import sealed
 from xgem.errors import ConfigError, StoreError
 from xgem.evaluation.findings import OTHERS, SCORED, auroc, presence
 from xgem.evaluation.judge import Judge
@@ -120,7 +121,7 @@ def test_it_learns_from_phantoms_alone_and_leaves_nothing_behind(spots, tmp_path
     folder = tmp_path / "real"
     shutil.copytree(spots.folder, folder)
     manifest = json.loads((folder / "store.json").read_text())
-    (folder / "store.json").write_text(json.dumps({**manifest, "source": "openi"}))
+    (folder / "store.json").write_text(json.dumps(sealed({**manifest, "source": "openi"})))
     with pytest.raises(StoreError, match=r"studies of openi.*phantoms alone"):
         train_judge(tmp_path / "run", BRIEF, data=Store(folder))
     assert not (tmp_path / "run").exists()

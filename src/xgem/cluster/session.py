@@ -45,6 +45,8 @@ def ray_session(cpus: int | None = None) -> Iterator[ModuleType]:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         elif started_here:
             ray.init(
+                # One of its own, even where another was started here, which Ray would join.
+                address="local",
                 num_cpus=cpus,
                 include_dashboard=False,
                 log_to_driver=False,

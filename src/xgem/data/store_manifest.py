@@ -77,8 +77,9 @@ class _Manifest(_FirstManifest):
 
 
 def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``store.json`` holds: the manifest, with the hash of what it says."""
+    """What ``store.json`` holds: the manifest, with the hash of what it says, an old one replaced."""
     said: dict[str, Any] = json.loads(json.dumps(manifest))
+    said.pop(_DIGEST, None)
     return {**said, _DIGEST: _digest(said)}
 
 
