@@ -143,11 +143,7 @@ def seconds_of(run: Path) -> float:
 
 
 def with_steps(recipe: Recipe, steps: dict[str, int], shorten: int) -> Recipe:
-    """Give stages other numbers of steps, by name.
-
-    Denoisers and couplings, trained for every seed and variant, compute in bf16 if it pays, and see
-    half as many studies in a step as `micro` shows them, so that all of it fits a few hours.
-    """
+    """Give stages other numbers of steps, by name, and let denoisers compute in bf16 if it pays."""
     half = or_fp32("bf16", torch.device("cpu"))
 
     def changed(stage: StageConfig) -> StageConfig:
@@ -155,7 +151,6 @@ def with_steps(recipe: Recipe, steps: dict[str, int], shorten: int) -> Recipe:
         optimization = replace(
             stage.optimization,
             steps=count,
-            batch_size=stage.optimization.batch_size // (2 if stage.encoded else 1),
             save_every=max(50, count // 3),
             ema=0.995,
             precision=half if stage.encoded else "fp32",

@@ -36,7 +36,7 @@ from xgem.training.run import train
 from xgem.version import commit, version
 
 VARIANTS = {"single prompt": "one", "mean only": "all", "multi-prompt": "subsets"}
-STEPS = {"denoising-frontal": 600, "denoising-lateral": 600, "denoising-report": 300}
+STEPS = {"denoising-frontal": 1000, "denoising-lateral": 1000, "denoising-report": 300}
 DIRECTIONS = {
     "one input": ("F->L", "F->T", "L->F", "L->T", "T->F", "T->L"),
     "two inputs": ("F+L->T", "F+T->L", "L+T->F"),

@@ -77,7 +77,7 @@ class _Manifest(_FirstManifest):
 
 
 def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``store.json`` holds: the manifest, with the hash of what it says, an old one replaced."""
+    """What ``store.json`` holds: the manifest, with a hash of what it says in place of any old one."""
     said: dict[str, Any] = json.loads(json.dumps(manifest))
     said.pop(_DIGEST, None)
     return {**said, _DIGEST: _digest(said)}
