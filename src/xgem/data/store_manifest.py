@@ -77,7 +77,7 @@ class _Manifest(_FirstManifest):
 
 
 def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``store.json`` holds: the manifest, with a hash of what it says in place of any old one."""
+    """What ``store.json`` holds: the manifest with a hash of what it says, in place of any."""
     said: dict[str, Any] = json.loads(json.dumps(manifest))
     said.pop(_DIGEST, None)
     return {**said, _DIGEST: _digest(said)}
