@@ -46,7 +46,7 @@ ablations: $(VENV)/.dev ## train and compare the variants of two ablations (hour
 	$(BIN)/python runs/multi_prompt_ablation.py
 	$(BIN)/python runs/joint_ablation.py
 
-kills: $(VENV)/.dev ## kill a training run fifty times, train by two processes: the same steps (half an hour)
+kills: $(VENV)/.dev ## kill a training run fifty times, train by two processes: the same steps (over an hour)
 	$(BIN)/python runs/fifty_kills.py
 	$(BIN)/python runs/two_processes.py
 
