@@ -37,20 +37,9 @@ _SEEN = (
 )
 _NOT_POSSIBLE = r"(?:can ?not|could not|can't|couldn't|not) (?:\w+ )?"
 _MAY = r"(?:may|might|could|can|would) (?:\w+ )?"
-_WHOLLY = r"(?:(?!nearly|almost|partly|partially|largely|mostly|only|incompletely)\w+ )?"
-_NOT_PARTLY = "".join(
-    rf"(?<!{word} )"
-    for word in (
-        "nearly",
-        "almost",
-        "partly",
-        "partially",
-        "largely",
-        "mostly",
-        "incompletely",
-        "not",
-    )
-)
+_PARTLY = ("nearly", "almost", "partly", "partially", "largely", "mostly", "incompletely")
+_WHOLLY = rf"(?:(?!{'|'.join((*_PARTLY, 'only'))})\w+ )?"
+_NOT_PARTLY = "".join(rf"(?<!{word} )" for word in (*_PARTLY, "not"))
 _CUES: dict[_Cue, tuple[str, ...]] = {
     _Cue.NO_DENIAL: (
         rf"(?:no|not|without)(?: [\w-]+){{0,2}}? {_CHANGE}(?: (?:in|of|from))?",
