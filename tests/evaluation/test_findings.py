@@ -1,9 +1,7 @@
-import sys
-
 import numpy as np
 import pytest
+from sklearn import metrics
 
-from xgem.errors import ConfigError
 from xgem.evaluation.findings import (
     ANY_SIDE,
     BY_SIDE,
@@ -103,7 +101,13 @@ def test_the_mean_leaves_out_what_is_not_known():
     assert np.isnan(mean(np.array([np.nan])))
 
 
-def test_without_scikit_learn_the_error_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(ConfigError, match=r"xgem\[evaluation\]"):
-        auroc(np.ones((2, 1), bool), np.zeros((2, 1)))
+@pytest.mark.parametrize("seed", range(5))
+def test_areas_and_f1_are_those_of_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    truth, found = rng.random((2, 60, 4)) < 0.3
+    scores = rng.normal(size=(60, 4)).round(1)
+    assert auroc(truth, scores) == pytest.approx(metrics.roc_auc_score(truth, scores, average=None))
+    score = f1(truth, found)
+    assert score.each == pytest.approx(metrics.f1_score(truth, found, average=None))
+    assert score.micro == pytest.approx(metrics.f1_score(truth, found, average="micro"))
+    assert score.macro == pytest.approx(metrics.f1_score(truth, found, average="macro"))

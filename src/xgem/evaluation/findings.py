@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.stats import rankdata
 
-from xgem.errors import ConfigError
 from xgem.phantoms import LABELS
 from xgem.study import FRONTAL, LATERAL, REPORT, Finding, Modality
 
@@ -95,16 +94,17 @@ def auroc(
 ) -> Float[np.ndarray, " targets"]:
     """Area under the ROC curve of each target; NaN where all studies or none have it.
 
-    Raises:
-        ConfigError: scikit-learn is not installed.
+    It is the share of pairs of a study with the finding and one without that are scored in the
+    right order, ties counting half, which ranks tell of all targets at once: a bootstrap asks
+    hundreds of times.
+
+    Source: Hanley & McNeil 1982 (Radiology 143), by the statistic of Mann and Whitney.
     """
-    metrics = require_scikit_learn()
-    return np.array(
-        [
-            metrics.roc_auc_score(there, score) if 0 < there.sum() < len(there) else np.nan
-            for there, score in zip(truth.T, scores.T, strict=True)
-        ]
-    )
+    there = truth.sum(axis=0)
+    pairs = there * (len(truth) - there)
+    below = (rankdata(scores, axis=0) * truth).sum(axis=0) - there * (there + 1) / 2
+    areas: np.ndarray = below / np.where(pairs > 0, pairs, np.nan)
+    return areas
 
 
 MEAN = "mean of scored"
@@ -116,11 +116,7 @@ def auroc_by_name(
     view: Modality,
     targets: Sequence[Target],
 ) -> dict[str, float]:
-    """`auroc` of what was seen in a view: the mean of those `SCORED`, then each by its name.
-
-    Raises:
-        ConfigError: scikit-learn is not installed.
-    """
+    """`auroc` of what was seen in a view: the mean of those `SCORED`, then each by its name."""
     areas = auroc(presence(findings, targets), scores)
     scored = [target in SCORED[view] for target in targets]
     return {MEAN: mean(areas[scored])} | dict(zip(map(str, targets), areas.tolist(), strict=True))
@@ -141,34 +137,14 @@ class F1:
 def f1(
     truth: Bool[np.ndarray, "studies targets"], found: Bool[np.ndarray, "studies targets"]
 ) -> F1:
-    """Score what was found against what is there.
-
-    Raises:
-        ConfigError: scikit-learn is not installed.
-    """
-    score = require_scikit_learn().f1_score
-    each = score(truth, found, average=None, zero_division=np.nan)
-    micro = score(truth, found, average="micro", zero_division=np.nan)
-    return F1(macro=mean(each), micro=float(micro), each=tuple(map(float, each)))
+    """Score what was found against what is there."""
+    right, all_found = (truth & found).sum(axis=0), truth.sum(axis=0) + found.sum(axis=0)
+    each = 2 * right / np.where(all_found > 0, all_found, np.nan)
+    together = 2 * right.sum() / all_found.sum() if all_found.sum() else np.nan
+    return F1(macro=mean(each), micro=float(together), each=tuple(map(float, each)))
 
 
 def mean(values: Float[np.ndarray, " targets"]) -> float:
     """The mean of what is known; NaN where nothing is."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")
-
-
-def require_scikit_learn() -> ModuleType:
-    """The metrics of scikit-learn, asked for before anything long is begun.
-
-    Raises:
-        ConfigError: it is not installed.
-    """
-    try:
-        from sklearn import metrics
-    except ImportError as error:
-        raise ConfigError(
-            "scoring findings needs scikit-learn; install it with: pip install 'xgem[evaluation]'"
-        ) from error
-    found: ModuleType = metrics
-    return found

@@ -25,7 +25,6 @@ from xgem.evaluation.findings import (
     BY_SIDE,
     Target,
     auroc_by_name,
-    require_scikit_learn,
 )
 from xgem.evaluation.judge import Judge, JudgeConfig
 from xgem.evaluation.judge_stage import JudgeStage
@@ -93,10 +92,9 @@ def train_judge(
 
     Raises:
         StoreError: the store holds other studies than phantoms, or too few.
-        ConfigError: ``out`` holds another run, or scikit-learn is not installed.
+        ConfigError: ``out`` holds another run.
         OutputError: the disk is full.
     """
-    require_scikit_learn()
     with locked(out):
         if data is None:
             store = write_phantoms(
