@@ -62,6 +62,7 @@ def test_an_earlier_sample_brings_all_its_choices_back() -> None:
         joint="parallel",
         coupling_guidance=1.0,
         guidance_interval=(0.0, 1.0),
+        guidance_rescale=0.0,
     )
 
 
@@ -87,8 +88,9 @@ def test_saying_the_same_again_is_no_contradiction(said) -> None:
         (Choices(weights={REPORT: 2.0}), "--weight F=2 T=2"),
         (Choices(guidance=3.0), "--guidance 3.0"),
         (Choices(guidance_interval=(0.25, 1.0)), "--guidance-interval 0.25:1"),
+        (Choices(guidance_rescale=0.5), "--guidance-rescale 0.5"),
     ],
-    ids=["seed", "coupling", "weight", "guidance", "interval"],
+    ids=["seed", "coupling", "weight", "guidance", "interval", "rescale"],
 )
 def test_saying_something_else_is(said, option) -> None:
     with pytest.raises(ConfigError, match=f"^{option} contradicts .* leave that option out$"):

@@ -124,13 +124,15 @@ def test_again_makes_the_same_sample(xgem, model_folder, frontal_png, tmp_path) 
     assert before == after.model_copy(update={"time": before.time})
 
 
-def test_the_interval_of_guidance_is_recorded_and_repeated(xgem, model_folder, tmp_path) -> None:
+def test_how_prompts_are_guided_is_recorded_and_repeated(xgem, model_folder, tmp_path) -> None:
     given = ("generate", "--report", REPORT_TEXT, "--to", "F", "--model", model_folder)
-    xgem(*given, "--guidance-interval", "0.1:0.8", "--out", "first")
+    guided = ("--guidance-interval", "0.1:0.8", "--guidance-rescale", "0.7")
+    xgem(*given, *guided, "--out", "first")
     record = tmp_path / "first/sample-000/provenance.json"
     assert xgem(*given, "--again", record, "--out", "second").code == 0
     for path in (record, tmp_path / "second/sample-000/provenance.json"):
-        assert Provenance.read(path).guidance_interval == (0.1, 0.8)
+        found = Provenance.read(path)
+        assert (found.guidance_interval, found.guidance_rescale) == ((0.1, 0.8), 0.7)
     contradicting = ("--guidance-interval", "0.2:0.8", "--again", record, "--out", "third")
     xgem(*given, *contradicting).was_refused("--guidance-interval 0.2:0.8 contradicts")
 

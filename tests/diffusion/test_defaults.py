@@ -32,6 +32,8 @@ def test_outside_its_interval_guidance_is_as_trained() -> None:
         {"guidance_interval": (-0.1, 0.5)},
         {"guidance_interval": (0.5, 1.1)},
         {"guidance_interval": (float("nan"), 0.5)},
+        {"guidance_rescale": 1.5},
+        {"guidance_rescale": float("nan")},
         {"solver": "unipc", "eta": 1.0},
         {"solver": "dpm++", "spacing": "released"},
     ],

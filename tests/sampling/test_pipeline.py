@@ -223,7 +223,7 @@ def test_settings_come_from_the_model_unless_given(fake_model: type) -> None:
     xgem = XGeM(fake_model(sampling=recipe))
     assert xgem.settings() == recipe
     changed = {"steps": 3, "guidance": 5.0, "solver": "unipc", "coupling_guidance": 0.0}
-    changed["guidance_interval"] = (0.1, 0.9)
+    changed |= {"guidance_interval": (0.1, 0.9), "guidance_rescale": 0.5}
     assert xgem.settings(**changed) == SamplingDefaults(**changed)
 
 

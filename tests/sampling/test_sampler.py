@@ -141,6 +141,20 @@ def test_outside_the_interval_of_guidance_one_pass_is_enough(fake_model: type) -
     )
 
 
+def test_rescaled_guidance_moves_less_from_the_start(fake_model: type) -> None:
+    model = fake_model(coupled=False)
+    strong = replace(PLAIN, guidance=6.0)
+    plain, rescaled = (
+        sample(model, replace(strong, guidance_rescale=share), FRONTAL)[FRONTAL]
+        for share in (0.0, 1.0)
+    )
+    assert rescaled.std() < plain.std()
+    assert torch.equal(
+        sample(model, replace(PLAIN, guidance_rescale=1.0), FRONTAL)[FRONTAL],
+        sample(model, PLAIN, FRONTAL)[FRONTAL],
+    )
+
+
 @torch.inference_mode()
 def test_a_step_that_goes_nowhere_asks_no_network(fake_model: type) -> None:
     """The release asks, and gets the same latent but for rounding."""

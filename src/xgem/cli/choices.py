@@ -26,6 +26,7 @@ class Choices:
     coupling: Listening | None = None
     coupling_guidance: float | None = None
     guidance_interval: tuple[float, float] | None = None
+    guidance_rescale: float | None = None
 
     def repeating(self, earlier: Provenance) -> "Choices":
         """Return the choices of an earlier sample.
@@ -46,6 +47,7 @@ class Choices:
             coupling=earlier.coupling,
             coupling_guidance=earlier.coupling_guidance,
             guidance_interval=earlier.guidance_interval,
+            guidance_rescale=earlier.guidance_rescale,
         )
         for field in fields(self):
             now, then = getattr(self, field.name), getattr(recorded, field.name)

@@ -96,6 +96,16 @@ def generate(
             rich_help_panel=_SAMPLING,
         ),
     ] = None,
+    guidance_rescale: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="How far to undo the contrast that strong --guidance adds, from 0 to 1.",
+            show_default="the model's",
+            rich_help_panel=_SAMPLING,
+        ),
+    ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
@@ -184,6 +194,7 @@ def generate(
         coupling=coupling,
         coupling_guidance=coupling_guidance,
         guidance_interval=parse_interval(guidance_interval),
+        guidance_rescale=guidance_rescale,
     )
     earlier = None if again is None else Provenance.read(again)
     if earlier is not None:

@@ -111,6 +111,7 @@ def _provenance(
         joint=choices.joint,
         coupling_guidance=choices.coupling_guidance,
         guidance_interval=choices.guidance_interval,
+        guidance_rescale=choices.guidance_rescale,
     )
     guidance = settings.guidance
     weights = choices.weights or {}
@@ -127,6 +128,7 @@ def _provenance(
         coupling=choices.coupling or xgem.model.config.coupling_mode.value,
         coupling_guidance=settings.coupling_guidance,
         guidance_interval=settings.guidance_interval,
+        guidance_rescale=settings.guidance_rescale,
         preprocessing=xgem.model.preprocessing.describe(),
         inputs={m.letter: hashes[m.name] for m in task.inputs},
         time=datetime.now(UTC).replace(microsecond=0),
@@ -150,6 +152,7 @@ def _make(
         coupling=began.coupling,
         coupling_guidance=began.coupling_guidance,
         guidance_interval=began.guidance_interval,
+        guidance_rescale=began.guidance_rescale,
         progress=report,
     )
 

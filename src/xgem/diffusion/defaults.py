@@ -35,6 +35,11 @@ class SamplingDefaults:
     (0.033, 0.927).
 
     Source: Kynkäänniemi et al. 2024 (arXiv 2404.07724), eq. 6."""
+    guidance_rescale: float = 0.0
+    """How far guided predictions are brought back to the size of those as trained, from 0, not at
+    all, to 1: strong guidance alone makes pictures of too much contrast.
+
+    Source: Lin et al. 2023 (arXiv 2305.08891), section 3.4; 0.7 there."""
     coupling_guidance: float = 1.0
     """How closely joint outputs follow each other; 1 is as trained, 0 not at all."""
     joint: Joint = "parallel"
@@ -60,6 +65,8 @@ class SamplingDefaults:
                 f"a guidance interval from {low:g} to {high:g}; give two shares of signal in "
                 f"[0, 1], the smaller one first"
             )
+        if not 0 <= self.guidance_rescale <= 1:
+            raise ConfigError(f"guidance rescale {self.guidance_rescale:g} is outside [0, 1]")
         if not 0 <= self.eta <= 1:
             raise ConfigError(f"eta {self.eta} is outside [0, 1]")
         if self.solver != "ddim" and (self.eta or self.spacing == "released"):

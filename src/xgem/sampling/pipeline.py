@@ -153,14 +153,15 @@ class XGeM:
         chain: Sequence[str] | None = None,
         coupling_guidance: float | None = None,
         guidance_interval: tuple[float, float] | None = None,
+        guidance_rescale: float | None = None,
     ) -> SamplingDefaults:
         """The settings that `generate` would use: the model's own, except for what is given.
 
         Raises:
             TaskError: fewer than one step, a guidance that is not a number, or a letter of the
                 chain that is no modality of the model.
-            ConfigError: a solver that is not there, an interval that is none, or a chain that
-                names a letter twice.
+            ConfigError: a solver that is not there, an interval that is none, a rescale outside
+                [0, 1], or a chain that names a letter twice.
         """
         if steps is not None and steps < 1:
             raise TaskError(f"{steps} steps; use at least 1")
@@ -178,6 +179,7 @@ class XGeM:
             "chain": None if chain is None else tuple(self._modality(m).letter for m in chain),
             "coupling_guidance": coupling_guidance,
             "guidance_interval": guidance_interval,
+            "guidance_rescale": guidance_rescale,
         }
         return replace(settings, **{k: value for k, value in given.items() if value is not None})
 
@@ -198,6 +200,7 @@ class XGeM:
         coupling: Listening | None = None,
         coupling_guidance: float | None = None,
         guidance_interval: tuple[float, float] | None = None,
+        guidance_rescale: float | None = None,
         batch_size: int = 8,
         progress: Progress | None = None,
     ) -> list[Study]:
@@ -228,6 +231,8 @@ class XGeM:
             coupling_guidance: how closely outputs that are made together follow each other; 1 is
                 as trained, 0 not at all.
             guidance_interval: shares of signal, in [0, 1], between which prompts are guided.
+            guidance_rescale: how far, in [0, 1], guided predictions are brought back to the size
+                of those as trained.
             batch_size: samples that are computed at once; changes speed and memory alone.
             progress: told what is being done, how much is done, and how much there is in all.
 
@@ -237,8 +242,8 @@ class XGeM:
 
         Raises:
             TaskError: the task, a weight or a number asks for what cannot be done.
-            ConfigError: there is no such solver, the interval is none, or the chain names a letter
-                twice.
+            ConfigError: there is no such solver, the interval is none, the rescale is outside
+                [0, 1], or the chain names a letter twice.
             InputError: an image has not the model's size.
         """
         study = study if study is not None else Study(id="unconditional")
@@ -253,6 +258,7 @@ class XGeM:
             chain=chain,
             coupling_guidance=coupling_guidance,
             guidance_interval=guidance_interval,
+            guidance_rescale=guidance_rescale,
         )
         by_modality = {
             m if isinstance(m, Modality) else self._modality(m): weight

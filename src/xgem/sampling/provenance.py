@@ -54,6 +54,8 @@ class Provenance(BaseModel):
     """As used where outputs are made together."""
     guidance_interval: tuple[float, float] = (0.0, 1.0)
     """Levels between which prompts were guided."""
+    guidance_rescale: float = 0.0
+    """How far guided predictions were brought back to the size of those as trained."""
     preprocessing: str
     """How inputs were prepared, in words."""
     inputs: dict[str, Sha256]

@@ -108,7 +108,7 @@ def denoise(
                 context,
                 settings.guidance_of(modality.letter, float(levels[place])),
                 heard.get(modality),
-                settings.coupling_guidance,
+                settings,
             )
             for modality, context in contexts.items()
         }
@@ -146,12 +146,13 @@ def _predict(
     context: Context,
     guidance: float,
     tokens: Tokens | None,
-    coupling_guidance: float,
+    settings: SamplingDefaults,
 ) -> Float[Tensor, "batch *latent"]:
     """Predict with both kinds of guidance.
 
     Prompts are guided first, with the other outputs heard and without; then the other outputs are,
-    from the one to the other. The two commute: the result is linear in each scale.
+    from the one to the other. Where nothing is rescaled the two commute: the result is linear in
+    each scale.
     """
     counts = torch.full_like(timestep, float(context.heard))
 
@@ -167,13 +168,13 @@ def _predict(
             None if heard is None else heard.repeat(2, 1, 1),
         )
         unconditional, conditional = both.chunk(2)
-        return guide(conditional, unconditional, guidance)
+        return guide(conditional, unconditional, guidance, settings.guidance_rescale)
 
-    if tokens is None or coupling_guidance == 0:
+    if tokens is None or settings.coupling_guidance == 0:
         return prompted(None)
-    if coupling_guidance == 1:
+    if settings.coupling_guidance == 1:
         return prompted(tokens)
-    return guide(prompted(tokens), prompted(None), coupling_guidance)
+    return guide(prompted(tokens), prompted(None), settings.coupling_guidance)
 
 
 def _denoise(
