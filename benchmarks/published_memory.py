@@ -103,7 +103,7 @@ def constants(mapped: dict[str, Any]) -> dict[str, Any]:
 
 def measured(given: argparse.Namespace) -> dict[str, Any]:
     """Import in one process, then generate in others."""
-    from xgem.checkpoint import read_manifest
+    from xgem.manifest import read_manifest
     from xgem.version import commit, version
 
     call = ["official", "import", given.checkpoint, "--out", given.folder, "--precision", "bf16"]

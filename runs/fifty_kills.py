@@ -27,8 +27,8 @@ from typing import Annotated, Any
 
 import typer
 
-from xgem.checkpoint import read_manifest
 from xgem.data.whole_file import write_json
+from xgem.manifest import read_manifest
 from xgem.training.metrics import records
 from xgem.version import commit, version
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from torch import Tensor
 
-from xgem.checkpoint import Manifest, load_component, read_manifest, write_checkpoint
+from xgem.checkpoint import load_component, write_checkpoint
+from xgem.manifest import Manifest, read_manifest
 from xgem.recipes.tiny import tiny
 
 BUNDLED = Path(__file__).parents[1] / "src" / "xgem" / "bundled"

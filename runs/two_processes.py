@@ -26,8 +26,9 @@ import torch
 import typer
 from fifty_kills import SETTINGS, phantoms_of, steps_of
 
-from xgem.checkpoint import load_component, read_manifest
+from xgem.checkpoint import load_component
 from xgem.data.whole_file import write_json
+from xgem.manifest import read_manifest
 from xgem.version import commit, version
 
 TOLERANCE = 1e-3

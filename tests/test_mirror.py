@@ -9,7 +9,6 @@ SOURCE = ROOT / "src" / "xgem"
 
 UNTESTED = {
     "cli/exit_codes.py": "four constants",
-    "progress.py": "one alias",
     "ranges.py": "aliases, tested where a model's configuration is damaged: test_model.py",
     "data/decoded.py": "one dataclass without behavior",
     "phantoms/phrases.py": "phrases alone, tested as reports in test_wording.py",

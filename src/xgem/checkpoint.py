@@ -6,63 +6,34 @@
     ...
 
 This file knows tensors and JSON, nothing of what they mean. Everything is strict: a component
-loads if its bytes have the recorded hash and its tensors are exactly those that the module wants,
-and ``model.json`` is read if it still says what was written.
-Pickles are refused, because opening one can run whatever code its author put in.
+loads if its bytes have the recorded hash and its tensors are exactly those that the module wants;
+``model.json`` is read by `xgem.manifest`.
 """
 
 import hashlib
-import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from xgem.errors import CheckpointError, OutputError
+from xgem.manifest import (
+    MANIFEST,
+    SCHEMA,
+    Component,
+    Manifest,
+    refuse_pickle,
+    sealed,
+    writing_model,
+)
 from xgem.tensor_file import TensorSpec, write_tensors
 from xgem.weights import fill, unique_state
-
-SCHEMA = 1
-"""Version of the folder's layout; raised when an older xgem could not read it."""
-
-_MANIFEST = "model.json"
-_DIGEST = "sha256"
-"""Of ``model.json``, in itself; the first models were written without it."""
-_PICKLE_SUFFIXES = {".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle"}
-_PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
-
-
-class Component(_Strict):
-    """One file of weights."""
-
-    file: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\.safetensors$")
-    """Its name within the folder."""
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    bytes: int = Field(ge=0)
-    tensors: dict[str, TensorSpec]
-
-
-class Manifest(_Strict):
-    """The content of ``model.json``."""
-
-    schema_version: int = Field(validation_alias="schema", serialization_alias="schema")
-    config: dict[str, Any]
-    """What the model is, for whoever builds it."""
-    card: dict[str, Any]
-    """Where it comes from, for people: name, data, recipe, seed, commit."""
-    components: dict[str, Component]
 
 
 def write_checkpoint(
@@ -101,18 +72,6 @@ def write_checkpoint(
             return publish(fresh, folder, written, config, card)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
-
-
-@contextmanager
-def writing_model(folder: Path) -> Iterator[None]:
-    """Turn what the disk says while a model is written to ``folder`` into an `OutputError`."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"cannot write the model to {folder}: {error}; "
-            f"free some space or choose a folder that can be written"
-        ) from error
 
 
 def write_component(
@@ -159,79 +118,9 @@ def publish(
     manifest = Manifest(
         schema_version=SCHEMA, config=dict(config), card=dict(card), components=dict(components)
     )
-    (fresh / _MANIFEST).write_text(_sealed(manifest), encoding="utf-8")
+    (fresh / MANIFEST).write_text(sealed(manifest), encoding="utf-8")
     _swap(fresh, folder)
     return manifest
-
-
-def write_card(folder: Path, card: Mapping[str, Any]) -> Manifest:
-    """Give a model another card; its hash stays.
-
-    Raises:
-        CheckpointError: as `read_manifest`.
-        OutputError: the disk is full or the place cannot be written.
-    """
-    manifest = read_manifest(folder).model_copy(update={"card": dict(card)})
-    aside = folder / f".{_MANIFEST}.{os.getpid()}"
-    with writing_model(folder):
-        try:
-            aside.write_text(_sealed(manifest), encoding="utf-8")
-            aside.replace(folder / _MANIFEST)
-        finally:
-            aside.unlink(missing_ok=True)
-    return manifest
-
-
-def _sealed(manifest: Manifest) -> str:
-    """The text of ``model.json``, with the hash of what it says."""
-    said = manifest.model_dump(mode="json", by_alias=True)
-    return json.dumps({**said, _DIGEST: _digest(said)}, indent=1) + "\n"
-
-
-def _digest(said: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """Read what a model folder says about itself, without opening its weights.
-
-    Raises:
-        CheckpointError: there is no such folder, it is a pickle, has no ``model.json``, was
-            written by a newer xgem, or its ``model.json`` is damaged or was edited.
-    """
-    refuse_pickle(folder)
-    if not folder.exists():
-        raise CheckpointError(f"no model at {folder}; name a folder that holds a {_MANIFEST}")
-    if not folder.is_dir():
-        raise CheckpointError(
-            f"{folder} is a file; a model is a folder with a {_MANIFEST} and its weights"
-        )
-    path = folder / _MANIFEST
-    if not path.is_file():
-        for found in sorted(folder.iterdir()):
-            refuse_pickle(found)
-        raise CheckpointError(
-            f"{folder} holds no {_MANIFEST}; name the folder that xgem wrote a model to"
-        )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); copy the model again") from error
-    schema = content.get("schema") if isinstance(content, dict) else None
-    if isinstance(schema, int) and schema > SCHEMA:
-        raise CheckpointError(
-            f"{folder} has schema {schema}, this xgem reads up to {SCHEMA}; install a newer xgem"
-        )
-    if isinstance(content, dict) and _DIGEST in content:
-        _require_digest(path, content, content.pop(_DIGEST))
-    try:
-        return Manifest.model_validate_json(json.dumps(content), strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "its root"
-        raise CheckpointError(
-            f"{path} is not a model's description ({place}: {first['msg']}); copy the model again"
-        ) from error
 
 
 def load_component(
@@ -265,14 +154,14 @@ def load_component(
     wanted = component.tensors if keys is None else keys
     try:
         with safe_open(path, framework="pt") as weights:
-            _require_equal_keys(path, set(component.tensors), set(weights.keys()), _MANIFEST)
+            _require_equal_keys(path, set(component.tensors), set(weights.keys()), MANIFEST)
             tensors = {key: weights.get_tensor(key) for key in wanted}
     except SafetensorError as error:
         raise CheckpointError(f"{path} is not a safetensors file ({error})") from error
     for key, tensor in tensors.items():
         if TensorSpec.of(tensor) != component.tensors[key]:
             raise CheckpointError(
-                f"{key} in {path} is {_describe(TensorSpec.of(tensor))}, {_MANIFEST} says "
+                f"{key} in {path} is {_describe(TensorSpec.of(tensor))}, {MANIFEST} says "
                 f"{_describe(component.tensors[key])}; copy the model again"
             )
     return tensors
@@ -329,41 +218,6 @@ def load_into(
     fill(module, tensors, device, dtype)
 
 
-def checkpoint_hash(folder: Path) -> str:
-    """Twelve hexadecimal digits that stand for the weights and the configuration.
-
-    The card is left out: correcting a sentence there does not make another model.
-
-    Raises:
-        CheckpointError: as `read_manifest`.
-    """
-    manifest = read_manifest(folder)
-    digest = hashlib.sha256(json.dumps(manifest.config, sort_keys=True).encode())
-    for name, component in sorted(manifest.components.items()):
-        digest.update(f"{name} {component.sha256}\n".encode())
-    return digest.hexdigest()[:12]
-
-
-def refuse_pickle(path: Path) -> None:
-    """Stop where ``path`` is a pickle, by its name or by its first bytes.
-
-    Raises:
-        CheckpointError: it is one; the message says how such weights are converted.
-    """
-    if not path.is_file():
-        return
-    try:
-        with path.open("rb") as file:
-            start = file.read(4)
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); check its permissions") from error
-    if path.suffix.lower() in _PICKLE_SUFFIXES or start.startswith(_PICKLE_STARTS):
-        raise CheckpointError(
-            f"{path} is a pickle, and opening a pickle can run code that somebody hid in it; "
-            f"convert it with `xgem official import {path} --out DIR` and name that folder"
-        )
-
-
 def require_replaceable(folder: Path) -> None:
     """Check that a model may be written to ``folder``.
 
@@ -372,13 +226,8 @@ def require_replaceable(folder: Path) -> None:
     """
     if not folder.exists():
         return
-    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / _MANIFEST).is_file()):
+    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file()):
         raise OutputError(f"{folder} is in the way and holds no model; choose another folder")
-
-
-def _require_digest(path: Path, said: Mapping[str, Any], digest: Any) -> None:
-    if digest != _digest(said):
-        raise CheckpointError(f"{path} has changed since it was written; copy the model again")
 
 
 def _require_hash(path: Path, component: Component) -> None:
@@ -386,7 +235,7 @@ def _require_hash(path: Path, component: Component) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != component.sha256:
         raise CheckpointError(
-            f"{path} has changed: sha256 {found[:12]}..., {_MANIFEST} says "
+            f"{path} has changed: sha256 {found[:12]}..., {MANIFEST} says "
             f"{component.sha256[:12]}...; copy the model again"
         )
 

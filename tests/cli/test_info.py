@@ -3,7 +3,7 @@ import shutil
 
 from safetensors import safe_open
 
-from xgem.checkpoint import checkpoint_hash
+from xgem.manifest import checkpoint_hash
 
 
 def test_a_model_is_described(xgem, model_folder) -> None:

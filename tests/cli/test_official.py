@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from xgem.checkpoint import read_manifest
+from xgem.manifest import read_manifest
 from xgem.model import build_model
 from xgem.official.comparison import Comparison
 from xgem.official.configuration import ReleasedSettings, released_model

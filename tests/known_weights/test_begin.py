@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from xgem.checkpoint import load_component, load_into, read_manifest, write_checkpoint
+from xgem.checkpoint import load_component, load_into, write_checkpoint
 from xgem.errors import CheckpointError, ConfigError
 from xgem.known_weights.begin import begin, require_fitting, with_known_vocabularies
 from xgem.known_weights.source import Library
+from xgem.manifest import read_manifest
 from xgem.model import Model, ModelConfig, build_component
 from xgem.sampling.pipeline import bundled_model
 

@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from xgem.checkpoint import checkpoint_hash, write_checkpoint
+from xgem.checkpoint import write_checkpoint
 from xgem.errors import CheckpointError
 from xgem.known_weights import source as module
 from xgem.known_weights.source import Library, Trained, open_part, open_source
+from xgem.manifest import checkpoint_hash
 from xgem.model import Model
 
 

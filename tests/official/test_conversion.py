@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from xgem.checkpoint import load_component, read_manifest
+from xgem.checkpoint import load_component
 from xgem.errors import CheckpointError, ConfigError, OutputError
+from xgem.manifest import read_manifest
 from xgem.official import conversion
 from xgem.official.configuration import ReleasedSettings
 from xgem.official.conversion import Imported, convert

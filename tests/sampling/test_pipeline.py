@@ -9,10 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from xgem.checkpoint import checkpoint_hash, write_checkpoint
+from xgem.checkpoint import write_checkpoint
 from xgem.data.radiograph import InputWarning, write_png
 from xgem.diffusion.defaults import SamplingDefaults
 from xgem.errors import CheckpointError, ConfigError, InputError, TaskError
+from xgem.manifest import checkpoint_hash
 from xgem.model import Model
 from xgem.sampling.pipeline import XGeM
 from xgem.study import CHEST, FRONTAL, LATERAL, REPORT, Content, Modality, Study

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from xgem.checkpoint import read_manifest, write_checkpoint
+from xgem.checkpoint import write_checkpoint
 from xgem.diffusion.process import Prediction
 from xgem.errors import CheckpointError
+from xgem.manifest import read_manifest
 from xgem.model import Model, ModelConfig, build_model
 from xgem.precision import dtype_of
 from xgem.sampling.pipeline import XGeM

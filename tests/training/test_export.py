@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from xgem.checkpoint import read_manifest, write_checkpoint
+from xgem.checkpoint import write_checkpoint
 from xgem.data.store import Store
 from xgem.data.store_writer import write_store
 from xgem.errors import OutputError
+from xgem.manifest import read_manifest
 from xgem.model import ModelConfig, build_component
 from xgem.phantoms import simulate
 from xgem.training.export import card, export

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from xgem.checkpoint import load_component, read_manifest
+from xgem.checkpoint import load_component
 from xgem.errors import ConfigError, OutputError
+from xgem.manifest import read_manifest
 from xgem.training.processes import HERE, barrier, gathered, join, locked
 from xgem.training.run import resume
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from xgem.checkpoint import load_component, read_manifest, write_checkpoint
+from xgem.checkpoint import load_component, write_checkpoint
 from xgem.data.store_writer import write_store
 from xgem.diffusion.process import Prediction
 from xgem.errors import CheckpointError, ConfigError, DivergenceError, StoreError
+from xgem.manifest import read_manifest
 from xgem.model import build_component
 from xgem.phantoms import simulate
 from xgem.sampling.pipeline import XGeM

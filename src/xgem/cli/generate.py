@@ -206,7 +206,7 @@ def generate(
     with progress_bars() as progress:
         progress("loading the model", 0, 0)
         if model is not None:
-            from xgem.checkpoint import read_manifest
+            from xgem.manifest import read_manifest
 
             read_manifest(model)  # before the slow import below
         from xgem.cli.generation import complete

@@ -29,7 +29,7 @@ def _facts(folder: Path | None) -> dict[str, Any]:
 
 
 def _model_facts(folder: Path | None) -> dict[str, Any]:
-    from xgem.checkpoint import checkpoint_hash, read_manifest
+    from xgem.manifest import checkpoint_hash, read_manifest
 
     if folder is None:
         from xgem.sampling.pipeline import bundled_model

@@ -14,12 +14,13 @@ import torch
 from jaxtyping import Float
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
-from xgem.checkpoint import checkpoint_hash, load_into, read_manifest, write_checkpoint
+from xgem.checkpoint import load_into, write_checkpoint
 from xgem.data.batches import chunks, collate_images
 from xgem.data.store import Store
 from xgem.errors import CheckpointError, InputError, StoreError, TaskError
 from xgem.evaluation.findings import Target
 from xgem.evaluation.judge_network import JudgeNetwork
+from xgem.manifest import checkpoint_hash, read_manifest
 from xgem.phantoms.store import SOURCE
 from xgem.study import Content, Modality, Study
 

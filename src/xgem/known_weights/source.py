@@ -11,8 +11,9 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from xgem.checkpoint import checkpoint_hash, load_component, read_manifest, refuse_pickle
+from xgem.checkpoint import load_component
 from xgem.errors import CheckpointError
+from xgem.manifest import checkpoint_hash, read_manifest, refuse_pickle
 from xgem.model import ModelConfig
 from xgem.sampling.pipeline import bundled_model
 

@@ -12,15 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xgem.checkpoint import (
-    Component,
-    Manifest,
-    publish,
-    read_manifest,
-    write_component,
-    writing_model,
-)
+from xgem.checkpoint import publish, write_component
 from xgem.errors import CheckpointError, ConfigError, OutputError
+from xgem.manifest import Component, Manifest, read_manifest, writing_model
 from xgem.model import Model, ModelConfig, build_model
 from xgem.official.configuration import ReleasedSettings, released_model
 from xgem.official.key_map import EMBEDDING, HEAD, TEMPERATURE, KeyMap, map_keys

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from xgem.checkpoint import checkpoint_hash, read_manifest
 from xgem.data.radiograph import InputWarning
 from xgem.denoisers.coupling import CouplingMode
 from xgem.diffusion.defaults import Joint, SamplingDefaults, SolverName
 from xgem.errors import CheckpointError, ConfigError, InputError, TaskError
+from xgem.manifest import checkpoint_hash, read_manifest
 from xgem.model import Model, described_model
 from xgem.precision import computes_in, dtype_of
-from xgem.progress import Progress
+from xgem.progress import Progress, Ticker
 from xgem.sampling.context import Context, PromptReader, Vectors
 from xgem.sampling.noise import generators
 from xgem.sampling.plan import Listening, Stage, plan_stages, resolve_task
@@ -274,7 +274,7 @@ class XGeM:
 
         seeds = range(seed, seed + samples)
         batches = [seeds[i : i + batch_size] for i in range(0, samples, batch_size)]
-        ticker = _Ticker(progress, len(batches) * len(stages) * (calls + 1))
+        ticker = Ticker(progress, len(batches) * len(stages) * (calls + 1))
         ticker.show("reading the prompts")
         reader = PromptReader(self.model, self.residence)
         with self.residence.present(*(self.model.parts[m].prompt_encoder for m in task.inputs)):
@@ -392,23 +392,6 @@ def _require_finite(name: str, value: float | Mapping[str, float]) -> None:
     scales = value.values() if isinstance(value, Mapping) else [value]
     if not all(math.isfinite(scale) for scale in scales):
         raise TaskError(f"{name} is {value}; use a number such as 1 or 3")
-
-
-class _Ticker:
-    """Counts steps and tells whoever wants to know."""
-
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress, self._total = progress, total
-        self._text, self._done = "", 0
-
-    def show(self, text: str) -> None:
-        self._text = text
-        if self._progress is not None:
-            self._progress(self._text, self._done, self._total)
-
-    def advance(self) -> None:
-        self._done += 1
-        self.show(self._text)
 
 
 def bundled_model() -> Path:

@@ -23,7 +23,7 @@ class Checkpoint(BaseModel):
 
     name: str
     hash: str
-    """Of its weights and configuration, as `xgem.checkpoint.checkpoint_hash` gives it."""
+    """Of its weights and configuration, as `xgem.manifest.checkpoint_hash` gives it."""
 
 
 class Provenance(BaseModel):

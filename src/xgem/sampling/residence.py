@@ -16,7 +16,8 @@ from typing import Any
 
 import torch
 
-from xgem.checkpoint import Manifest, load_into
+from xgem.checkpoint import load_into
+from xgem.manifest import Manifest
 from xgem.model import Autoencoder, Model
 from xgem.tensor_file import DTYPES
 from xgem.weight_layout import Layout, lay_out

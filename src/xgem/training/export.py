@@ -5,9 +5,10 @@ from typing import Any
 
 import torch
 
-from xgem.checkpoint import read_manifest, write_checkpoint
+from xgem.checkpoint import write_checkpoint
 from xgem.data.store import Store
 from xgem.errors import OutputError
+from xgem.manifest import read_manifest
 from xgem.phantoms.store import SOURCE
 from xgem.sampling.pipeline import SIMULATED
 from xgem.training.metrics import records

@@ -11,7 +11,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from xgem.checkpoint import load_component, load_into, read_manifest
+from xgem.checkpoint import load_component, load_into
+from xgem.manifest import read_manifest
 from xgem.model import Model, ModelConfig
 from xgem.prompts.whitening import Whitening
 from xgem.weights import unique_state
