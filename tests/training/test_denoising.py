@@ -127,3 +127,23 @@ def test_what_nobody_holds_cannot_be_learned_nor_validated(
         stage.batch(0, ALONE, torch.Generator())
     assert stage.validation_loss(ALONE) == {}
     assert stage.picture() is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_share_of_rows_is_of_the_noisiest_tenth_of_timesteps(
+    small_model: Model, encoded: Encoded, share: float
+) -> None:
+    config = DenoisingConfig(modality=FRONTAL, optimization=FAST, noisiest=share)
+    stage = Denoising(config, small_model, encoded, encoded, 0)
+    count = len(stage.levels)
+    drawn = torch.tensor(
+        [
+            timestep
+            for step in range(60)
+            for timestep in stage.batch(step, ALONE, torch.Generator().manual_seed(step)).timesteps
+        ]
+    )
+    top = (drawn >= count - count // 10).double().mean()
+    assert top == pytest.approx(share + (1 - share) * 0.1, abs=0.07)
+    assert drawn.min() >= 0
+    assert drawn.max() < count

@@ -41,6 +41,9 @@ class DenoisingConfig:
     """Of the squared error by noise level; published: uniform. ``min_snr`` hardly asks a velocity
     for what noise drowns, brightness and layout among it."""
     min_snr_gamma: Positive = 5.0
+    noisiest: Fraction = 0.0
+    """Share of rows that are drawn from the noisiest tenth of timesteps alone; published: none.
+    There the brightness of a whole picture is decided, and a sampler of few steps asks but once."""
     hearing: Hearing = "subsets"
     """Which prompts a step hears; published: any subset (Multi-Prompt Training)."""
 
@@ -115,10 +118,16 @@ class Denoising:
     def batch(self, step: int, split: Split, rng: torch.Generator) -> DenoisingBatch:
         size = self.config.optimization.batch_size
         places = batch_indices(len(self.holders), size, self.seed, step)
-        return self._batch(self.train, [self.holders[place] for place in places], split, rng)
+        studies = [self.holders[place] for place in places]
+        return self._batch(self.train, studies, split, rng, self.config.noisiest)
 
     def _batch(
-        self, encoded: Encoded, studies: Sequence[int], split: Split, rng: torch.Generator
+        self,
+        encoded: Encoded,
+        studies: Sequence[int],
+        split: Split,
+        rng: torch.Generator,
+        noisiest: float = 0.0,
     ) -> DenoisingBatch:
         share = split.share(len(studies), rng)
         own = share.of(studies)
@@ -127,6 +136,9 @@ class Denoising:
         prompt, _ = draw_prompts(encoded, own, self.others, config.drop, share, config.hearing)
         timestep = share.randint(len(self.levels))
         noise = share.randn(*clean.shape[1:])
+        if noisiest:
+            last, places = len(self.levels) - 1, share.randint(max(1, len(self.levels) // 10))
+            timestep = timestep.where(share.rand() >= noisiest, last - places)
         level = self.levels[timestep]
         return DenoisingBatch(tuple(own), share, clean, noise, timestep, level, prompt)
 
