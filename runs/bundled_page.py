@@ -99,7 +99,8 @@ How much more F and L agree in one way than in another:
 
 {table(["", "difference"], [[name, text(value)] for name, value in results["differences"].items()])}
 
-How often findings are seen and told, and the largest deviation from true studies:
+How often findings are seen and told, and the largest deviation from true studies (the scored
+phantoms and as many others):
 
 {prevalences(results["prevalences"])}
 

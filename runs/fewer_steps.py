@@ -1,7 +1,7 @@
 """How few steps are enough? Quality against steps and solvers, guided everywhere and in part.
 
-    python runs/fewer_steps.py [--model DIR] [--count 300] [--interval 0.033:0.927] [--judge DIR]
-        [--out build/fewer-steps] [--docs docs/results]
+    python runs/fewer_steps.py [--model DIR] [--count 100] [--interval 0.033:0.927] [--judge DIR]
+        [--docs docs/results]
 
 Frontal and lateral views are made from the reports of held-out phantoms (seeds from 1,000,000 up,
 seen by no model), the same seeds in every cell: 4 to 100 steps of DDIM, DPM-Solver++ and UniPC,
@@ -12,10 +12,12 @@ cell is what it asks of the network: two passes where a step is guided, one else
 the cheapest cell whose AUROC is within 2 % of the best, and whose distance is within 2 % of the
 best of those.
 
-Each cell is kept in --out as soon as it is done, and the same call goes on where it stopped. Writes
-fewer_steps.json, fewer_steps.md and fewer_steps.png.
+Each cell is kept in DOCS/fewer_steps as soon as it is done, the same call goes on where it stopped,
+and what is kept of the same model and judge is not made again. Writes fewer_steps.json,
+fewer_steps.md and fewer_steps.png.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -37,8 +39,9 @@ from xgem.evaluation.findings import SCORED, auroc, mean, presence
 from xgem.evaluation.frechet import frechet_distance
 from xgem.evaluation.judge import Judge
 from xgem.evaluation.tables import plain, table
+from xgem.manifest import read_manifest
 from xgem.progress import Progress
-from xgem.sampling.pipeline import XGeM
+from xgem.sampling.pipeline import XGeM, bundled_model
 from xgem.sampling.sampler import new_solver
 from xgem.study import FRONTAL, REPORT, Content, Modality, Study
 from xgem.version import commit, version
@@ -80,7 +83,7 @@ class Cell:
 
 def main(
     model: Annotated[Path | None, typer.Option(help="Model folder; the bundled one.")] = None,
-    count: Annotated[int, typer.Option(min=8, help="Phantoms a cell.")] = 300,
+    count: Annotated[int, typer.Option(min=8, help="Phantoms a cell.")] = 100,
     interval: Annotated[
         str, typer.Option(metavar="LOW:HIGH", help="Shares of signal between which to guide.")
     ] = "0.033:0.927",
@@ -91,7 +94,6 @@ def main(
         Path | None,
         typer.Option(help="Store for a judge that must be trained; else it is simulated."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where cells are kept.")] = Path("build/fewer-steps"),
     docs: Annotated[Path, typer.Option(help="Where results go.")] = Path("docs/results"),
 ) -> None:
     """Generate, score, recommend."""
@@ -103,8 +105,8 @@ def main(
         size = xgem.model.preprocessing.size
         ready = ready_judge(judge, size, phantoms, report)
         studies = simulated(range(HELD_OUT, HELD_OUT + count), size, report)
-        kept = "-".join([str(xgem.checkpoint)[:6], str(ready.checkpoint)[:6], str(count)])
-        scorer = Scorer(xgem, ready, studies, out / kept)
+        kept = f"{asked(xgem, model)}-{str(ready.checkpoint)[:6]}-{count}"
+        scorer = Scorer(xgem, ready, studies, docs / "fewer_steps" / kept)
         rows = []
         for cell in cells:
             report("scoring ways to sample", len(rows), len(cells))
@@ -128,6 +130,15 @@ def main(
     (docs / "fewer_steps.md").write_text(page(results))
     draw(results, docs / "fewer_steps.png")
     typer.echo((docs / "fewer_steps.md").read_text())
+
+
+def asked(xgem: XGeM, folder: Path | None) -> str:
+    """Six digits for what all cells share: weights and guidance, but not how many steps."""
+    components = read_manifest(folder or bundled_model()).components
+    digest = hashlib.sha256(json.dumps(xgem.settings().guidance, sort_keys=True).encode())
+    for name, component in sorted(components.items()):
+        digest.update(f"{name} {component.sha256}".encode())
+    return digest.hexdigest()[:6]
 
 
 class Scorer:
