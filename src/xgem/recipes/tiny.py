@@ -24,6 +24,9 @@ from xgem.training.stage import Optimization
 
 WIDTH = 128
 """Of the shared space."""
+TERMINAL = 1e-6
+"""Share of signal at the noisiest timestep. Generation begins with noise alone; of a hundred times
+this share, the thousand places of a latent together still tell how bright a radiograph is."""
 EMPHASIZED = (
     "left", "right", "bilateral", "both", "sides", "upper", "middle", "mid", "lower", "base",
     "basal", "apical", "lobe", "small", "moderate", "large", "mild", "severe", "mildly",
@@ -109,10 +112,13 @@ def _model() -> ModelConfig:
 
     return ModelConfig(
         prompt_width=WIDTH,
-        process=Process(schedule=ScheduleConfig(kind="cosine"), prediction=Prediction.VELOCITY),
+        process=Process(
+            schedule=ScheduleConfig(kind="cosine", terminal_alpha_bar=TERMINAL),
+            prediction=Prediction.VELOCITY,
+        ),
         sampling=SamplingDefaults(
             steps=12,
-            guidance={"F": 4.0, "L": 3.0, "T": 3.0},
+            guidance=3.0,
             # Couplings this young hardly hear each other; docs/results compares.
             joint="chained",
             # A report says plainly what radiographs are then made to show.
