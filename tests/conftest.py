@@ -1,9 +1,10 @@
 """Fixtures for all tests."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -38,6 +39,20 @@ def shared_file(shared: Path) -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def edit() -> Callable[[Path, Callable[[dict[str, Any]], None]], None]:
+    """Change a model's description as it was first written: without a hash of itself."""
+
+    def edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+        path = folder / "model.json"
+        content = json.loads(path.read_text())
+        del content["sha256"]
+        change(content)
+        path.write_text(json.dumps(content))
+
+    return edit
 
 
 @pytest.fixture(scope="session")

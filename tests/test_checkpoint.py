@@ -1,6 +1,5 @@
 """Model folders: whole or absent, strict, and never a pickle."""
 
-import json
 import pickle
 import resource
 import stat
@@ -17,6 +16,7 @@ from xgem.checkpoint import load_component, load_into, write_checkpoint
 from xgem.errors import CheckpointError, OutputError
 from xgem.manifest import SCHEMA, checkpoint_hash, read_manifest
 
+Edit = Callable[[Path, Callable[[dict[str, Any]], None]], None]
 CONFIG = {"size": 128, "levels": [1, 2], "kind": "tiny"}
 CARD = {"name": "test", "trained_on": "nothing"}
 
@@ -35,15 +35,6 @@ def folder(tmp_path: Path) -> Path:
     }
     write_checkpoint(folder, components, CONFIG, CARD)
     return folder
-
-
-def edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change a manifest as it was first written: without a hash of itself."""
-    path = folder / "model.json"
-    content = json.loads(path.read_text())
-    del content["sha256"]
-    change(content)
-    path.write_text(json.dumps(content))
 
 
 def test_what_is_written_is_read_again(folder: Path) -> None:
@@ -183,13 +174,13 @@ def test_a_missing_component_is_named(folder: Path) -> None:
         load_component(folder, read_manifest(folder), "lateral")
 
 
-def test_tensors_that_the_manifest_does_not_list_are_refused(folder: Path) -> None:
+def test_tensors_that_the_manifest_does_not_list_are_refused(folder: Path, edit: Edit) -> None:
     edit(folder, lambda c: c["components"]["whitening"]["tensors"].pop("half"))
     with pytest.raises(CheckpointError, match=r"has 1 tensor \(half\) that model.json does not"):
         load_component(folder, read_manifest(folder), "whitening")
 
 
-def test_tensors_that_the_manifest_lists_otherwise_are_refused(folder: Path) -> None:
+def test_tensors_that_the_manifest_lists_otherwise_are_refused(folder: Path, edit: Edit) -> None:
     def change(content: dict[str, Any]) -> None:
         content["components"]["whitening"]["tensors"]["mean"]["shape"] = [2, 2]
 

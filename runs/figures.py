@@ -1,0 +1,328 @@
+"""The figures of one set of seeds; nothing here is run by itself, see bundled_figures.py.
+
+Each is computed from scores that `completed` keeps: how well every direction tells the findings,
+how well whole studies from nothing agree, whether both views show one patient, diversity, memory.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from completed import VIEWS, Completed, Scores, logits
+from completed import told as named
+
+from xgem.evaluation.agreement import agreement, correlation, correlations, mean_auroc
+from xgem.evaluation.attributes import ATTRIBUTES, AttributeReader, attributes_of
+from xgem.evaluation.bootstrap import Estimate, bootstrap
+from xgem.evaluation.diversity import diversity, nearest
+from xgem.evaluation.findings import (
+    OTHERS,
+    SCORED,
+    Target,
+    auroc,
+    auroc_by_name,
+    f1,
+    mean,
+    presence,
+)
+from xgem.phantoms.anatomy import sample_patient
+from xgem.study import FRONTAL, LATERAL, REPORT, Modality, Study, Task
+
+IMAGES = ("T->F", "T->L", "F->L", "L->F", "F+T->L", "L+T->F")
+REPORTS = ("F->T", "L->T", "F+L->T")
+JOINT: dict[str, dict[str, Any]] = {
+    "independent": {"joint": "parallel", "coupling_guidance": 0.0},
+    "OWN": {"joint": "parallel", "coupling": "own", "coupling_guidance": 1.0},
+    "CROSS": {"joint": "parallel", "coupling": "cross", "coupling_guidance": 1.0},
+    "CROSS, guidance 3": {"joint": "parallel", "coupling": "cross", "coupling_guidance": 3.0},
+    "chained": {"joint": "chained"},
+    "chained, F first": {"joint": "chained", "chain": "FLT"},
+}
+"""Ways to make whole studies from nothing."""
+BOTH = SCORED[LATERAL]
+"""Scored findings that both views show."""
+RESAMPLES = 300
+Rows = dict[str, Any]
+
+
+@dataclass
+class Figures:
+    """Computes the figures of one set of seeds."""
+
+    completed: Completed
+    others: tuple[range, Scores]
+    training: tuple[range, Scores]
+
+    def __post_init__(self) -> None:
+        self.studies: Sequence[Study] = self.completed.studies
+        self.judge = self.completed.judge
+        self.truth = [study.findings or () for study in self.studies]
+        self.true = self.completed.true()
+
+    def all(self) -> Rows:
+        """All of them."""
+        return {
+            "views": self.views(),
+            "reports": self.reports(),
+            "by finding": self.by_finding(),
+            "both": self.both_prompts(),
+            "joint": self.joint(),
+            "differences": self.differences(),
+            "prevalences": self.prevalences(),
+            "attributes": self.attributes(),
+            "diversity": self.diversity(),
+            "nearest": self.nearest(),
+            "pixels": self.pixels(),
+        }
+
+    def estimate(self, statistic: Callable[[np.ndarray], float]) -> Estimate:
+        """A figure with its interval over studies."""
+        return bootstrap(statistic, len(self.studies), resamples=RESAMPLES)
+
+    def view_scores(self) -> dict[str, tuple[Modality, Scores]]:
+        """By what it is, each set of radiographs with the view that is looked at."""
+        rebuilt = self.completed.rebuilt()
+        found = {f"{view.letter}, true": (view, self.true) for view in VIEWS}
+        found |= {f"{view.letter}, rebuilt": (view, rebuilt) for view in VIEWS}
+        for task in IMAGES:
+            (view,) = Task.parse(task).outputs
+            found[task] = (view, self.completed.made(task))
+        return found
+
+    def report_scores(self) -> dict[str, Scores]:
+        """By what it is, each set of reports."""
+        found = {"T, true": self.true, "T, rebuilt": self.completed.rebuilt()}
+        return found | {task: self.completed.made(task) for task in REPORTS}
+
+    def auroc(
+        self, scores: Scores, view: Modality, targets: Sequence[Target]
+    ) -> Callable[[np.ndarray], float]:
+        """The mean AUROC over some findings, of the studies of given places."""
+        there, seen = presence(self.truth, targets), logits(scores, view, self.judge, targets)
+        return lambda rows: mean(auroc(there[rows], seen[rows]))
+
+    def views(self) -> Rows:
+        """How well findings are seen in radiographs: true, rebuilt, and from each prompt."""
+        rows: Rows = {}
+        for name, (view, scores) in self.view_scores().items():
+            there, seen = presence(self.truth, BOTH), logits(scores, view, self.judge, BOTH) > 0
+            rows[name] = {
+                "AUROC": self.estimate(self.auroc(scores, view, SCORED[view])),
+                "AUROC, both views": self.estimate(self.auroc(scores, view, BOTH)),
+                "micro F1, both views": self.estimate(micro(there, seen)),
+            }
+        return rows
+
+    def reports(self) -> Rows:
+        """How well findings are told in reports: true, rebuilt, and from each prompt."""
+        rows: Rows = {}
+        for name, scores in self.report_scores().items():
+            sided, both = (
+                (presence(self.truth, targets), named(scores, targets))
+                for targets in (SCORED[REPORT], BOTH)
+            )
+            rows[name] = {
+                "micro F1": self.estimate(micro(*sided)),
+                "macro F1": f1(*sided).macro,
+                "micro F1, both views": self.estimate(micro(*both)),
+                "macro F1, both views": f1(*both).macro,
+            }
+        return rows
+
+    def by_finding(self) -> Rows:
+        """AUROC of each finding in radiographs, F1 of each in reports."""
+        views: Rows = {view.letter: {} for view in VIEWS}
+        for name, (view, scores) in self.view_scores().items():
+            targets = (*SCORED[view], *OTHERS[view])
+            seen = logits(scores, view, self.judge, targets)
+            views[view.letter][name] = auroc_by_name(self.truth, seen, view, targets)
+        targets = (*SCORED[REPORT], *OTHERS[REPORT])
+        reports = {
+            name: dict(
+                zip(
+                    map(str, targets),
+                    f1(presence(self.truth, targets), named(scores, targets)).each,
+                    strict=True,
+                )
+            )
+            for name, scores in self.report_scores().items()
+        }
+        return {**views, "T": reports}
+
+    def both_prompts(self) -> Rows:
+        """Whether two prompts tell more than the better one of them."""
+        rows: Rows = {}
+        for task, alone in (("F+T->L", ("F->L", "T->L")), ("L+T->F", ("L->F", "T->F"))):
+            (view,) = Task.parse(task).outputs
+            together, *each = (
+                self.auroc(self.completed.made(name), view, SCORED[view]) for name in (task, *alone)
+            )
+            everyone = np.arange(len(self.studies))
+            better = max(each, key=lambda statistic: statistic(everyone))
+            rows[task] = {
+                "better alone": alone[each.index(better)],
+                "difference": self.estimate(paired(together, better)),
+            }
+        return rows
+
+    def whole(self) -> dict[str, Scores]:
+        """Whole studies: true ones, and made of nothing in each way."""
+        ways = {
+            way: self.completed.made("->F+L+T", way, **settings) for way, settings in JOINT.items()
+        }
+        return {"true studies": self.true, **ways}
+
+    def joint(self) -> Rows:
+        """How well the parts of whole studies agree."""
+        rows: Rows = {}
+        for way, scores in self.whole().items():
+            frontal, lateral = (logits(scores, view, self.judge, BOTH) for view in VIEWS)
+            sided = logits(scores, FRONTAL, self.judge, SCORED[FRONTAL])
+            rows[way] = {
+                "F with L": agreement(correlation, frontal, lateral),
+                "T with F": agreement(mean_auroc, named(scores, SCORED[FRONTAL]), sided),
+                "T with L": agreement(mean_auroc, named(scores, BOTH), lateral),
+            }
+        return rows
+
+    def differences(self) -> Rows:
+        """How much more F and L agree in one way than in another, on the same seeds."""
+
+        def agree(way: str) -> Callable[[np.ndarray], float]:
+            frontal, lateral = (logits(whole[way], view, self.judge, BOTH) for view in VIEWS)
+            return lambda rows: correlation(frontal[rows], lateral[rows])
+
+        whole = self.whole()
+        pairs = (
+            ("CROSS", "OWN"),
+            ("CROSS", "independent"),
+            ("CROSS, guidance 3", "independent"),
+            ("chained", "CROSS, guidance 3"),
+            ("chained", "chained, F first"),
+        )
+        return {f"{a} minus {b}": self.estimate(paired(agree(a), agree(b))) for a, b in pairs}
+
+    def prevalences(self) -> Rows:
+        """How often findings are seen and told in whole studies.
+
+        True ones are the scored phantoms and the others: fewer would be off by chance.
+        """
+        rows: Rows = {}
+        parts = ("F logits", "L logits", "T told")
+        more = {part: np.concatenate([self.true[part], self.others[1][part]]) for part in parts}
+        for way, scores in (self.whole() | {"true studies": more}).items():
+            seen = {
+                view.letter: (logits(scores, view, self.judge, BOTH) > 0).mean(0) for view in VIEWS
+            }
+            seen["T"] = named(scores, BOTH).mean(0)
+            rows[way] = {
+                part: dict(zip(map(str, BOTH), map(float, shares), strict=True))
+                for part, shares in seen.items()
+            }
+        return rows
+
+    def attributes(self) -> Rows:
+        """Whether both views of T->F+L show the same patient, beyond what the report says."""
+        seeds, others = self.others
+        patients = attributes_of([sample_patient(seed) for seed in seeds])
+        readers = {
+            view.letter: AttributeReader.learn(others[f"{view.letter} features"], patients)
+            for view in VIEWS
+        }
+
+        def read(scores: Scores, view: Modality) -> np.ndarray:
+            found: np.ndarray = readers[view.letter].read(scores[f"{view.letter} features"])
+            return found
+
+        own = attributes_of([sample_patient(seed) for seed in self.completed.seeds])
+        together = self.completed.made("T->F+L")
+        both = read(together, FRONTAL), read(together, LATERAL)
+        # Of the same report, but each by itself; what a chain makes first is by itself anyway.
+        alone = {view: self.completed.made(f"T->{view.letter}") for view in VIEWS}
+        apart = read(alone[FRONTAL], FRONTAL), read(alone[LATERAL], LATERAL)
+        pairs = {"true": (read(self.true, FRONTAL), read(self.true, LATERAL))}
+        pairs |= {"together": both, "apart": apart}
+        rows: Rows = {}
+        for place, name in enumerate(ATTRIBUTES):
+
+            def agree(pair: str, place: int = place) -> Callable[[np.ndarray], float]:
+                f, v = (values[:, place : place + 1] for values in pairs[pair])
+                return lambda rows: float(correlations(f[rows], v[rows])[0])
+
+            rows[name] = {
+                "read in F": float(correlations(pairs["true"][0], own)[place]),
+                "read in L": float(correlations(pairs["true"][1], own)[place]),
+                **{pair: self.estimate(agree(pair)) for pair in pairs},
+                "together minus apart": self.estimate(paired(agree("together"), agree("apart"))),
+            }
+        return rows
+
+    def diversity(self) -> Rows:
+        """How far generated radiographs and true ones cover each other; other true ones beside."""
+        rows: Rows = {}
+        whole = self.whole()["chained"]
+        for view in VIEWS:
+            key = f"{view.letter} features"
+            sets = {
+                "other phantoms": self.others[1],
+                f"T->{view.letter}": self.completed.made(f"T->{view.letter}"),
+                f"{view.letter} from nothing": whole,
+            }
+            for name, scores in sets.items():
+                label = name if view.letter in name else f"{view.letter}, {name}"
+                rows[label] = asdict(diversity(self.true[key], scores[key]))
+        return rows
+
+    def nearest(self) -> Rows:
+        """Whether generated radiographs lie nearer to phantoms of the training than to others."""
+        rows: Rows = {}
+        for view in VIEWS:
+            key = f"{view.letter} small"
+            sets = {
+                f"{view.letter}, true": self.true,
+                f"T->{view.letter}": self.completed.made(f"T->{view.letter}"),
+                f"{view.letter} from nothing": self.whole()["chained"],
+            }
+            for name, scores in sets.items():
+                seen, unseen = (
+                    nearest(scores[key], other[key]) for other in (self.training[1], self.others[1])
+                )
+
+                def nearer(rows: np.ndarray, which: np.ndarray = seen < unseen) -> float:
+                    return float(which[rows].mean())
+
+                rows[name] = {
+                    "to training": float(np.median(seen)),
+                    "to unseen": float(np.median(unseen)),
+                    "nearer to training": self.estimate(nearer),
+                }
+        return rows
+
+    def pixels(self) -> Rows:
+        """How bright and how rich in contrast radiographs are."""
+        sets = self.view_scores()
+        for way, scores in self.whole().items():
+            sets |= {f"{v.letter}, {way}": (v, scores) for v in VIEWS if way != "true studies"}
+        return {
+            name: dict(
+                zip(
+                    ("mean", "contrast"),
+                    map(float, scores[f"{view.letter} moments"].mean(0)),
+                    strict=True,
+                )
+            )
+            for name, (view, scores) in sets.items()
+        }
+
+
+def micro(there: np.ndarray, found: np.ndarray) -> Callable[[np.ndarray], float]:
+    """Micro F1 over all findings, of the studies of given places."""
+    return lambda rows: f1(there[rows], found[rows]).micro
+
+
+def paired(
+    one: Callable[[np.ndarray], float], other: Callable[[np.ndarray], float]
+) -> Callable[[np.ndarray], float]:
+    """The difference of two figures of the same studies."""
+    return lambda rows: one(rows) - other(rows)
