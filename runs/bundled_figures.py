@@ -30,8 +30,8 @@ from xgem.version import commit, version
 
 APART = 100_000
 """Between the seeds of the phantoms of one set and the next."""
-OTHER_PHANTOMS = 50_000
-"""From the first scored phantom to the first of those that are only compared with."""
+UNSEEN = HELD_OUT + 50_000
+"""Seed of the first phantom that is only compared with; no model or judge has seen it."""
 TRAINED_ON = 10_000
 """Seed of the first phantom that the model was last trained on; `tiny` trains on those from 0."""
 
@@ -43,6 +43,9 @@ def main(
         Path | None, typer.Option(help="Folder of the judge.", show_default="the bundled one")
     ] = None,
     count: Annotated[int, typer.Option(min=8, help="Phantoms to score.")] = 500,
+    beside: Annotated[
+        int, typer.Option(min=8, help="Phantoms to compare with; at least --count.")
+    ] = 2000,
     out: Annotated[Path, typer.Option(help="Where scores are kept.")] = Path("build/figures"),
     docs: Annotated[Path, typer.Option(help="Where results go.")] = Path("docs/results"),
 ) -> None:
@@ -57,23 +60,28 @@ def main(
         studies = simulated(scored, size, report)
         folder = out / kept_under(xgem, ready, first, count)
         completed = Completed(xgem, ready, studies, folder, scored, (seeds - 1) * APART, report)
-        others = first + OTHER_PHANTOMS
         figures = Figures(
             completed,
-            # Kept on their own: as held-out as the scored ones, and those trained on.
-            compared(completed, range(others, others + count), "others"),
-            compared(completed, range(TRAINED_ON, TRAINED_ON + count), "training"),
+            compared(completed, range(UNSEEN, UNSEEN + beside), "others"),
+            compared(completed, range(TRAINED_ON, TRAINED_ON + beside), "training"),
         )
-        results = {**provenance(xgem, ready, first, count), **figures.all()}
+        results = {**provenance(xgem, ready, first, count), "beside": beside, **figures.all()}
     results["seconds"] = round(time.monotonic() - started)
     file = docs / "bundled.json"
     kept = json.loads(file.read_text()) if file.exists() else {}
-    same = {k: v for k, v in kept.items() if v["model"] == plain(results["model"])}
+    fresh = alike(plain(results))
+    same = {number: other for number, other in kept.items() if alike(other) == fresh}
     docs.mkdir(parents=True, exist_ok=True)
     write_json(file, dict(sorted((same | {str(seeds): plain(results)}).items())))
     text = page(json.loads(file.read_text()))
     (docs / "bundled.md").write_text(text)
     typer.echo(text)
+
+
+def alike(results: Rows) -> Rows:
+    """What sets of seeds must share to stand on one page."""
+    shared: Rows = {key: results.get(key) for key in ("model", "judge", "beside", "sampling")}
+    return shared | {"count": results["phantoms"]["count"]}
 
 
 def compared(completed: Completed, seeds: range, name: str) -> tuple[range, Scores]:

@@ -65,6 +65,14 @@ over studies (bootstrap). Made by
 
 {bars(sets)}
 
+## Every direction
+
+Radiographs: mean AUROC of the bundled judge's logits over the scored findings, in the frontal view
+left and right apart. Reports: F1 of the scored findings as the labeler reads them, left and right
+apart. Several outputs are made one after the other, as is the model's default.
+
+{records(results["directions"])}
+
 ## Radiographs
 
 AUROC of the bundled judge's logits against the truth, mean over the findings that are scored in
@@ -100,16 +108,18 @@ How much more F and L agree in one way than in another:
 {table(["", "difference"], [[name, text(value)] for name, value in results["differences"].items()])}
 
 How often findings are seen and told, and the largest deviation from true studies (the scored
-phantoms and as many others):
+phantoms and {results["beside"]:,} others):
 
 {prevalences(results["prevalences"])}
 
 ## One patient in both views
 
-What no report says, read off both radiographs of T->F+L by ridge regressions on the judge's
-features. Read in F, in L: correlation with the truth in phantoms. True, together, apart:
-correlation of what is read in F with what is read in L, in phantoms, in views that were made
-together, and in views that were made of the same report one by one.
+One report that says nothing is wrong, completed {phantoms["count"]} times (T->F+L). What it does
+not say is read off both views by ridge regressions on the judge's features and a thumbnail, learned
+from {results["beside"]:,} phantoms. Read in F, in L: correlation with the truth in phantoms. True:
+correlation of what is read in F with what is read in L, in phantoms without findings. One sample,
+two samples: the same of the views of one sample, and of two that were made of the same report
+independently. Attributes that are read worse than .3 in either view say nothing.
 
 {records(results["attributes"])}
 
@@ -120,7 +130,7 @@ the scored phantoms, in the judge's features; other phantoms are the ceiling.
 
 {records(results["diversity"])}
 
-Distance (root mean square of gray, 32 x 32 pixels) to the nearest of {phantoms["count"]}
+Distance (root mean square of gray, 32 x 32 pixels) to the nearest of {results["beside"]:,}
 phantoms of the training and to the nearest of as many that were never seen, median; and how
 often the former is the nearer one. About half is no memorizing.
 
@@ -137,6 +147,31 @@ AUROC in radiographs, F1 in reports; those that are not scored stand last.
 Mean of all values in [0, 1], and contrast: the standard deviation within a radiograph.
 
 {records(results["pixels"])}
+{"".join(again(number, other) for number, other in sets.items() if number != min(sets))}"""
+
+
+def again(number: str, results: Rows) -> str:
+    """What other seeds say."""
+    return f"""
+## Seeds {number}: the same from other phantoms and other noise
+
+Phantoms from {results["phantoms"]["first_seed"]:,}.
+
+{records(results["directions"])}
+
+{records(results["both"])}
+
+{records(results["joint"])}
+
+{table(["", "difference"], [[name, text(value)] for name, value in results["differences"].items()])}
+
+{prevalences(results["prevalences"])}
+
+{records(results["attributes"])}
+
+{records(results["diversity"])}
+
+{records(results["nearest"])}
 """
 
 
@@ -150,7 +185,17 @@ def bars(sets: Mapping[str, Rows]) -> str:
     apart = [worst(results["prevalences"], "chained") for results in sets.values()]
     met = verdict([value <= FARTHEST for value in apart])
     rows.append(["from nothing, worst prevalence", f"at most {FARTHEST:g}", *map(text, apart), met])
+    shared = [decided(results["attributes"]) for results in sets.values()]
+    met = verdict([count == of for count, of in shared])
+    counts = [f"{count} of {of}" for count, of in shared]
+    rows.append(["T->F+L, attributes on which F and L agree", "all that can be read", *counts, met])
     return table(["", "bar", *(f"seeds {number}" for number in sets), "met"], rows)
+
+
+def decided(attributes: Rows) -> tuple[int, int]:
+    """On how many attributes the views of a sample agree, and how many can be read."""
+    readable = [row for row in attributes.values() if row["says something"] == "yes"]
+    return sum(row["difference"]["low"] > 0 for row in readable), len(readable)
 
 
 def verdict(met: Sequence[bool]) -> str:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from keeping import kept
+from keeping import digest_of, kept
 
 from xgem.data.labels import findings_of
 from xgem.data.radiograph import Preprocessing
 from xgem.data.resampling import resize
+from xgem.data.store import Store
 from xgem.errors import ConfigError
 from xgem.evaluation.completions import complete
 from xgem.evaluation.findings import ANY_SIDE, BY_SIDE, Target, presence
@@ -58,10 +59,16 @@ def ready_judge(folder: Path | None, size: int, phantoms: Path | None, report: P
     return Judge.from_pretrained(run / "model")
 
 
+def phantoms(seeds: range, size: int, report: Progress) -> Path:
+    """A store in build/ of the phantoms of some seeds, as they are simulated today."""
+    folder = Path(f"build/phantoms-{digest_of('phantoms')}-{seeds.start}-{len(seeds)}-{size}")
+    write_phantoms(folder, seeds, Preprocessing(size=size), progress=report)
+    return folder
+
+
 def simulated(seeds: range, size: int, report: Progress) -> list[Study]:
     """Phantoms of some seeds, kept as a store in build/."""
-    folder = Path(f"build/phantoms-{seeds.start}-{len(seeds)}-{size}")
-    store = write_phantoms(folder, seeds, Preprocessing(size=size), progress=report)
+    store = Store(phantoms(seeds, size, report))
     return [store[place] for place in range(len(store))]
 
 
@@ -100,12 +107,15 @@ class Completed:
         """Scores of the studies, encoded and decoded."""
         return self.kept("rebuilt", self._rebuilt)
 
-    def made(self, task: str, name: str = "", **settings: Any) -> Scores:
+    def made(
+        self, task: str, name: str = "", of: Sequence[Study] | None = None, **settings: Any
+    ) -> Scores:
         """Scores of what is generated.
 
         Args:
             task: such as "T->F+L"; without inputs, such as "->F+L+T".
-            name: of the settings, where they are not the model's own.
+            name: of the settings and studies, where they are not the model's own and the held-out.
+            of: studies that are completed.
             settings: as `complete` takes them.
         """
 
@@ -113,7 +123,7 @@ class Completed:
             chosen = Task.parse(task)
             given = [
                 Study(id=s.id, contents={m: s.contents[m] for m in chosen.inputs}, synthetic=True)
-                for s in self.studies
+                for s in of or self.studies
             ]
             settings_ = {"seed": self.seed, "batch_size": BATCH, **settings}
             return self.score(
@@ -166,5 +176,6 @@ class Completed:
 
 
 def kept_under(xgem: XGeM, judge: Judge, seed: int, count: int) -> str:
-    """Name of the folder of scores that belong together."""
-    return "-".join([str(xgem.checkpoint)[:6], str(judge.checkpoint)[:6], str(seed), str(count)])
+    """Name of the folder of scores that belong together: of model, judge, phantoms and code."""
+    code = digest_of("phantoms", "data/labels.py", "evaluation", "sampling", "diffusion")
+    return f"{str(xgem.checkpoint)[:6]}-{str(judge.checkpoint)[:6]}-{code}-{seed}-{count}"

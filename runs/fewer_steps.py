@@ -19,7 +19,6 @@ fewer_steps.md and fewer_steps.png.
 
 import hashlib
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -166,11 +165,9 @@ class Scorer:
 
     def scored(self, cell: Cell, report: Progress) -> Row:
         """Generate both views of all studies, and score them."""
-        areas, distances, seconds = {}, {}, 0.0
+        areas, distances = {}, {}
         for view in VIEWS:
-            started = time.monotonic()
             made = complete(self.xgem, self.reports, (view,), progress=report, **cell.settings())
-            seconds += time.monotonic() - started
             area, features = self.judged(view, [study.contents[view] for study in made])
             areas[view.letter] = area
             distances[view.letter] = frechet_distance(self.true[view][1], features)
@@ -184,7 +181,6 @@ class Scorer:
             "AUROC by view": areas,
             "FID": float(np.mean(list(distances.values()))),
             "FID by view": distances,
-            "seconds a view": seconds / len(VIEWS) / len(self.reports),
         }
 
     def ceiling(self) -> Row:
@@ -225,7 +221,7 @@ def said(row: Row) -> str:
 
 def page(results: Row) -> str:
     """The results as a page."""
-    columns = ("passes", "AUROC", "FID", "seconds a view")
+    columns = ("passes", "AUROC", "FID")
     rows = [
         [f"{row['solver']}, {row['steps']}", row["guided"], *map(row.get, columns)]
         for row in results["cells"]

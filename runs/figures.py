@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from completed import VIEWS, Completed, Scores, logits
 from completed import told as named
+from one_patient import attributes
 
-from xgem.evaluation.agreement import agreement, correlation, correlations, mean_auroc
-from xgem.evaluation.attributes import ATTRIBUTES, AttributeReader, attributes_of
+from xgem.evaluation.agreement import agreement, correlation, mean_auroc
 from xgem.evaluation.bootstrap import Estimate, bootstrap
 from xgem.evaluation.diversity import diversity, nearest
 from xgem.evaluation.findings import (
@@ -26,9 +26,13 @@ from xgem.evaluation.findings import (
     mean,
     presence,
 )
-from xgem.phantoms.anatomy import sample_patient
 from xgem.study import FRONTAL, LATERAL, REPORT, Modality, Study, Task
 
+DIRECTIONS = (
+    "F->L", "F->T", "F->L+T", "L->F", "L->T", "L->F+T", "T->F", "T->L", "T->F+L",
+    "F+L->T", "F+T->L", "L+T->F",
+)  # fmt: skip
+"""All twelve, as many outputs as they have made together."""
 IMAGES = ("T->F", "T->L", "F->L", "L->F", "F+T->L", "L+T->F")
 REPORTS = ("F->T", "L->T", "F+L->T")
 JOINT: dict[str, dict[str, Any]] = {
@@ -63,6 +67,7 @@ class Figures:
     def all(self) -> Rows:
         """All of them."""
         return {
+            "directions": self.directions(),
             "views": self.views(),
             "reports": self.reports(),
             "by finding": self.by_finding(),
@@ -70,7 +75,7 @@ class Figures:
             "joint": self.joint(),
             "differences": self.differences(),
             "prevalences": self.prevalences(),
-            "attributes": self.attributes(),
+            "attributes": attributes(self.completed, self.others),
             "diversity": self.diversity(),
             "nearest": self.nearest(),
             "pixels": self.pixels(),
@@ -102,6 +107,29 @@ class Figures:
         there, seen = presence(self.truth, targets), logits(scores, view, self.judge, targets)
         return lambda rows: mean(auroc(there[rows], seen[rows]))
 
+    def directions(self) -> Rows:
+        """How well every output of every direction tells the scored findings."""
+        rows: Rows = {}
+        for task in DIRECTIONS:
+            scores, outputs = self.completed.made(task), Task.parse(task).outputs
+            rows[task] = {
+                f"{view.letter}, AUROC": self.estimate(self.auroc(scores, view, SCORED[view]))
+                if view in outputs
+                else None
+                for view in VIEWS
+            }
+            told = self.told(scores, SCORED[REPORT]) if REPORT in outputs else (None, None)
+            rows[task] |= dict(zip(("T, micro F1", "T, macro F1"), told, strict=True))
+        return rows
+
+    def told(self, scores: Scores, targets: Sequence[Target]) -> tuple[Estimate, Estimate]:
+        """Micro and macro F1 of what reports name."""
+        there, found = presence(self.truth, targets), named(scores, targets)
+        return (
+            self.estimate(lambda rows: f1(there[rows], found[rows]).micro),
+            self.estimate(lambda rows: f1(there[rows], found[rows]).macro),
+        )
+
     def views(self) -> Rows:
         """How well findings are seen in radiographs: true, rebuilt, and from each prompt."""
         rows: Rows = {}
@@ -117,17 +145,10 @@ class Figures:
     def reports(self) -> Rows:
         """How well findings are told in reports: true, rebuilt, and from each prompt."""
         rows: Rows = {}
+        columns = ("micro F1", "macro F1", "micro F1, both views", "macro F1, both views")
         for name, scores in self.report_scores().items():
-            sided, both = (
-                (presence(self.truth, targets), named(scores, targets))
-                for targets in (SCORED[REPORT], BOTH)
-            )
-            rows[name] = {
-                "micro F1": self.estimate(micro(*sided)),
-                "macro F1": f1(*sided).macro,
-                "micro F1, both views": self.estimate(micro(*both)),
-                "macro F1, both views": f1(*both).macro,
-            }
+            told = (*self.told(scores, SCORED[REPORT]), *self.told(scores, BOTH))
+            rows[name] = dict(zip(columns, told, strict=True))
         return rows
 
     def by_finding(self) -> Rows:
@@ -222,42 +243,6 @@ class Figures:
             }
         return rows
 
-    def attributes(self) -> Rows:
-        """Whether both views of T->F+L show the same patient, beyond what the report says."""
-        seeds, others = self.others
-        patients = attributes_of([sample_patient(seed) for seed in seeds])
-        readers = {
-            view.letter: AttributeReader.learn(others[f"{view.letter} features"], patients)
-            for view in VIEWS
-        }
-
-        def read(scores: Scores, view: Modality) -> np.ndarray:
-            found: np.ndarray = readers[view.letter].read(scores[f"{view.letter} features"])
-            return found
-
-        own = attributes_of([sample_patient(seed) for seed in self.completed.seeds])
-        together = self.completed.made("T->F+L")
-        both = read(together, FRONTAL), read(together, LATERAL)
-        # Of the same report, but each by itself; what a chain makes first is by itself anyway.
-        alone = {view: self.completed.made(f"T->{view.letter}") for view in VIEWS}
-        apart = read(alone[FRONTAL], FRONTAL), read(alone[LATERAL], LATERAL)
-        pairs = {"true": (read(self.true, FRONTAL), read(self.true, LATERAL))}
-        pairs |= {"together": both, "apart": apart}
-        rows: Rows = {}
-        for place, name in enumerate(ATTRIBUTES):
-
-            def agree(pair: str, place: int = place) -> Callable[[np.ndarray], float]:
-                f, v = (values[:, place : place + 1] for values in pairs[pair])
-                return lambda rows: float(correlations(f[rows], v[rows])[0])
-
-            rows[name] = {
-                "read in F": float(correlations(pairs["true"][0], own)[place]),
-                "read in L": float(correlations(pairs["true"][1], own)[place]),
-                **{pair: self.estimate(agree(pair)) for pair in pairs},
-                "together minus apart": self.estimate(paired(agree("together"), agree("apart"))),
-            }
-        return rows
-
     def diversity(self) -> Rows:
         """How far generated radiographs and true ones cover each other; other true ones beside."""
         rows: Rows = {}
@@ -265,7 +250,8 @@ class Figures:
         for view in VIEWS:
             key = f"{view.letter} features"
             sets = {
-                "other phantoms": self.others[1],
+                # Of equal numbers, as the measure asks for.
+                "other phantoms": {key: self.others[1][key][: len(self.studies)]},
                 f"T->{view.letter}": self.completed.made(f"T->{view.letter}"),
                 f"{view.letter} from nothing": whole,
             }

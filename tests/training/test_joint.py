@@ -149,10 +149,9 @@ def test_pictures_of_whole_studies_are_shown(small_model: Model, encoded: Encode
     assert picture.size == (4 * 192, 3 * 192)
 
 
-def test_environments_can_learn_to_guess_prompts(
-    small_config: ModelConfig, encoded: Encoded, stirred
-) -> None:
-    """The coupling that mixes guesses into the context has no layers of its own."""
+@pytest.fixture
+def guessing(small_config: ModelConfig, stirred) -> Model:
+    """A model whose couplings mix guesses into the context, and have no layers of their own."""
     modalities = tuple(
         replace(
             m,
@@ -162,8 +161,14 @@ def test_environments_can_learn_to_guess_prompts(
         for m in small_config.modalities
     )
     torch.manual_seed(0)
-    model = stirred(build_model(replace(small_config, modalities=modalities)))
-    stage = Joint(replace(CONFIG, contrast=1.0), model, encoded, encoded, 0)
+    return stirred(build_model(replace(small_config, modalities=modalities)))
+
+
+@pytest.mark.parametrize("denoise", [True, False])
+def test_environments_can_learn_to_guess_prompts(
+    guessing: Model, encoded: Encoded, denoise: bool
+) -> None:
+    stage = Joint(replace(CONFIG, contrast=1.0, denoise=denoise), guessing, encoded, encoded, 0)
     batch = stage._batch(encoded, CHEST, 0, ALONE, torch.Generator().manual_seed(0))
     optimizer = torch.optim.Adam(stage.trained.parameters(), lr=3e-3)
     guesses = []
@@ -175,3 +180,15 @@ def test_environments_can_learn_to_guess_prompts(
         optimizer.step()
     assert guesses[-1] < 0.7 * guesses[0]
     assert not any(p.grad is not None for p in stage.frozen.parameters())
+
+
+def test_guesses_alone_are_validated_by_denoising_too(guessing: Model, encoded: Encoded) -> None:
+    stage = Joint(replace(CONFIG, denoise=False), guessing, encoded, encoded, 0)
+    batch = stage._batch(encoded, CHEST, 0, ALONE, torch.Generator().manual_seed(0))
+    assert set(stage.loss(batch, 0.0)) == {"contrast"}
+    assert {"noise_F", "noise_L", "noise_T"} < set(stage.validation_loss(ALONE))
+
+
+def test_layers_cannot_learn_from_guesses_alone(small_model: Model, encoded: Encoded) -> None:
+    with pytest.raises(ConfigError, match=r"coupling of .* has layers"):
+        Joint(replace(CONFIG, denoise=False), small_model, encoded, encoded, 0)

@@ -1,7 +1,7 @@
-"""What a radiograph shows of a patient that no report says: habitus, breath, size.
+"""What a radiograph shows of a patient that no report says: sex, age, habitus, breath, size.
 
 Two views of one patient agree on it. Whether generated views do is read off them by ridge
-regressions on a judge's features, which learn from phantoms, whose patients are known.
+regressions on features of each view, which learn from phantoms, whose patients are known.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,8 @@ from xgem.errors import ConfigError
 from xgem.phantoms.anatomy import Patient
 
 ATTRIBUTES: Mapping[str, str] = {
+    "sex": "female",
+    "age": "age",
     "habitus": "heft",
     "breast": "breast",
     "chest depth": "depth",
@@ -38,7 +40,7 @@ def attributes_of(patients: Sequence[Patient]) -> Float[np.ndarray, "studies att
 
 @dataclass(frozen=True)
 class AttributeReader:
-    """Reads the attributes of patients off a judge's features of one view."""
+    """Reads the attributes of patients off features of one view, such as a judge's."""
 
     fitted: Any
     """A pipeline of scikit-learn."""
@@ -50,7 +52,7 @@ class AttributeReader:
         """Fit one ridge regression an attribute.
 
         Args:
-            features: of phantoms, as `Judge.features` gives them.
+            features: of phantoms, such as `Judge.features` gives.
             attributes: of their patients, as `attributes_of` gives them.
 
         Raises:

@@ -48,6 +48,9 @@ class JointConfig:
     """Share of studies with the empty prompt, where the partner matters most."""
     contrast: NotNegative = 0.1
     """Weight of the contrastive loss of the environment vectors, or of their guess at prompts."""
+    denoise: bool = True
+    """Whether to learn from the denoising loss. Couplings that are prompts have no layers of their
+    own: their guess alone is enough, and leaves out the denoisers, which take most of a step."""
 
     @property
     def name(self) -> str:
@@ -128,6 +131,8 @@ class Joint:
                 f"joint training needs two modalities with a coupling, the model has "
                 f"{len(coupled)}; give their ModalityConfig an environment and a coupling"
             )
+        if not config.denoise:
+            self._require_guesses(coupled)
         self.coupled = coupled
         self.trained = nn.ModuleDict(
             {
@@ -142,6 +147,14 @@ class Joint:
         self.frozen = nn.ModuleDict({name: model.components[name] for name in denoisers})
         self.frozen.requires_grad_(False)
         self.levels = alpha_bar(model.process.schedule)
+
+    def _require_guesses(self, coupled: Sequence[Modality]) -> None:
+        for modality in coupled:
+            if not self._guessed_length(modality):
+                raise ConfigError(
+                    f"the coupling of {modality} has layers, which learn from the denoising loss "
+                    f"alone: set denoise, or make it a prompt (CouplingConfig.layer)"
+                )
 
     @cached_property
     def subsets(self) -> list[tuple[Modality, ...]]:
@@ -225,18 +238,21 @@ class Joint:
         return row // self.config.group
 
     def loss(self, batch: JointBatch, progress: float) -> Mapping[str, Tensor]:
+        return self._loss(batch, self.config.denoise)
+
+    def _loss(self, batch: JointBatch, denoise: bool) -> Mapping[str, Tensor]:
         terms: dict[str, Tensor] = {}
         for together in batch.together:
-            for name, term in self._loss(together).items():
+            for name, term in self._terms(together, denoise).items():
                 terms[name] = terms.get(name, 0) + together.weight * term
         return terms
 
-    def _loss(self, batch: Together) -> Mapping[str, Tensor]:
+    def _terms(self, batch: Together, denoise: bool) -> Mapping[str, Tensor]:
         model, timestep = self.model, batch.timestep.float()
         noisy = {m: add_noise(batch.clean[m], batch.noise[m], batch.level) for m in batch.outputs}
         vectors = {m: model.parts[m].environment_vector(noisy[m], timestep) for m in batch.outputs}
         terms: dict[str, Tensor] = {}
-        for m in batch.outputs:
+        for m in batch.outputs if denoise else ():
             parts = model.parts[m]
             assert parts.coupling is not None
             tokens = tokens_for(m, vectors, model.config.coupling_mode)
@@ -284,7 +300,7 @@ class Joint:
             return {}
         rng = torch.Generator().manual_seed(self.seed)
         batch = self._batch(self.held_out, outputs, 0, split, rng)
-        return self.loss(batch.to(self.model.device), 1.0)
+        return self._loss(batch.to(self.model.device), True)
 
     def picture(self) -> Image.Image | None:
         """Show whole studies that are made of nothing: a column a study, a row a modality."""
