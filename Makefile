@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
+REAL ?= ../shared/data
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check docs golden bench results ablations kills
@@ -36,9 +37,13 @@ golden: $(VENV)/.dev ## write the losses of record anew, after a change that mea
 bench: $(VENV)/.dev ## time the main job; one JSON line
 	$(BIN)/python benchmarks/generate_speed.py
 
-results: $(VENV)/.dev ## regenerate every published table and picture (hours on two cores; goes on where it stopped)
+results: $(VENV)/.dev ## make tables and pictures of phantoms and bundled model again (hours; goes on where it stopped)
+	$(BIN)/python runs/phantom_sheet.py
+	$(BIN)/python runs/phantom_figures.py $(REAL)
 	$(BIN)/python runs/bundled_figures.py --seeds 1
 	$(BIN)/python runs/bundled_figures.py --seeds 2
+	$(BIN)/python runs/couplings.py
+	$(BIN)/python runs/fewer_steps.py
 	$(BIN)/python runs/contact_sheets.py
 	$(BIN)/python benchmarks/memory_table.py
 

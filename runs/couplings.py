@@ -34,7 +34,7 @@ from completed import (
     simulated,
 )
 from completed import told as named
-from joint_ablation import coupled
+from joint_ablation import AS_PROMPT, coupled, learning
 
 from xgem.cli.progress import progress_bars
 from xgem.data.whole_file import write_json
@@ -47,6 +47,7 @@ from xgem.progress import Progress
 from xgem.recipes.tiny import tiny
 from xgem.sampling.pipeline import XGeM
 from xgem.study import FRONTAL, LATERAL, Study
+from xgem.training.joint import JointConfig
 from xgem.training.run import train
 from xgem.version import commit, version
 
@@ -64,21 +65,23 @@ Rows = dict[str, Any]
 class Trained:
     """Couplings of one form."""
 
-    name: str
-    as_prompt: bool
+    way: str
     steps: int
+
+    @property
+    def name(self) -> str:
+        """In tables."""
+        return f"{self.way}, {self.steps:,} steps"
 
     @property
     def folder(self) -> str:
         """Of the run."""
-        return f"{'prompt' if self.as_prompt else 'added'}-{self.steps}"
+        return self.name.replace(" ", "-").replace(",", "")
 
 
-ADDED = tuple(Trained(f"CROSS, {steps:,} steps", False, steps) for steps in (300, 1500))
-AS_PROMPT = tuple(
-    Trained(f"environment as prompt, {steps:,} steps", True, steps) for steps in (800, 4000)
-)
-GUIDANCE = (1.0, 2.0, 3.0)
+ADDED = Trained("CROSS", 300), Trained("CROSS", 1500)
+PROMPTS = Trained(AS_PROMPT, 800), Trained(AS_PROMPT, 4000)
+GUIDANCE = (1.0, 3.0, 5.0)
 
 
 def main(
@@ -129,7 +132,7 @@ def ways(
     yield TRUE, shipped.true()
     parallel = {"joint": "parallel", "coupling_guidance": 0.0}
     yield "independent", shipped.made("->F+L+T", "independent", **parallel)
-    for form in (*ADDED, *AS_PROMPT):
+    for form in (*ADDED, *PROMPTS):
         made = completed(XGeM.from_pretrained(run_of(form, out, shorten, report) / "model"))
         for guidance in GUIDANCE:
             name = form.name if guidance == 1 else f"{form.name}, guidance {guidance:g}"
@@ -144,24 +147,21 @@ def ways(
 def run_of(form: Trained, out: Path, shorten: int, report: Progress) -> Path:
     """The run of some couplings, trained first where it is not there yet."""
     whole = tiny()
-    (stage,) = (stage for stage in whole.stages if stage.name == "joint")
+    (joint,) = (stage for stage in whole.stages if isinstance(stage, JointConfig))
+    stage = learning(joint, form.way, form.steps)
     steps = max(4, form.steps // shorten)
-    precision = or_fp32(stage.optimization.precision, torch.device("cpu"))
     optimization = replace(
-        stage.optimization, steps=steps, precision=precision, save_every=min(250, steps)
+        stage.optimization,
+        steps=steps,
+        precision=or_fp32(stage.optimization.precision, torch.device("cpu")),
+        save_every=min(250, steps),
     )
-    # Eight timesteps a batch, in place of two.
-    stage = replace(stage, group=8)
-    if form.as_prompt:
-        # Without contrast there is no need to share timesteps, nor to run the denoisers.
-        stage = replace(stage, group=1, contrast=1.0, denoise=False)
-        optimization = replace(optimization, learning_rate=2e-3)
     recipe = replace(
         whole,
         name=f"tiny {form.name}",
         held_out=HELD_BACK,
         stages=(replace(stage, optimization=optimization),),
-        model=coupled(whole.model, "environment as prompt") if form.as_prompt else whole.model,
+        model=coupled(whole.model, form.way),
     )
     run, encodings = out / form.folder, out / "encoded"
     if not (run / "model").exists():

@@ -48,6 +48,8 @@ from xgem.version import commit, version
 STEPS = (4, 6, 8, 12, 16, 25, 50, 100)
 SOLVERS: tuple[SolverName, ...] = get_args(SolverName)
 EVERYWHERE = (0.0, 1.0)
+USED = ("report_prompt", "whitening", "frontal_denoiser", "lateral_denoiser", "image_vae")
+"""Components of a model that views are made of reports with."""
 WITHIN = 0.02
 """How much worse than the best is as good."""
 Row = dict[str, Any]
@@ -132,11 +134,11 @@ def main(
 
 
 def asked(xgem: XGeM, folder: Path | None) -> str:
-    """Six digits for what all cells share: weights and guidance, but not how many steps."""
+    """Six digits for what all cells share: weights of T->F and T->L, and guidance, not the steps."""
     components = read_manifest(folder or bundled_model()).components
     digest = hashlib.sha256(json.dumps(xgem.settings().guidance, sort_keys=True).encode())
-    for name, component in sorted(components.items()):
-        digest.update(f"{name} {component.sha256}".encode())
+    for name in USED:
+        digest.update(f"{name} {components[name].sha256}".encode())
     return digest.hexdigest()[:6]
 
 

@@ -2,10 +2,12 @@
 
     python runs/ship.py RUN [RUN ...]
 
-The last RUN holds the whole model; what the metrics of all of them say of held-out studies becomes
-bundled/training.log. A head that helped to train stays behind.
+The last RUN holds the whole model, the others are those in which its parts were trained, oldest
+first. The model's card names them all, with their steps and hours; what their metrics say of
+held-out studies becomes bundled/training.log. A head that helped to train stays behind.
 """
 
+import json
 import shutil
 import sys
 import tempfile
@@ -19,6 +21,7 @@ from torch import Tensor
 from xgem.checkpoint import load_component, write_checkpoint
 from xgem.manifest import Manifest, read_manifest
 from xgem.recipes.tiny import tiny
+from xgem.version import commit
 
 BUNDLED = Path(__file__).parents[1] / "src" / "xgem" / "bundled"
 HEAD = "pairs"
@@ -31,7 +34,9 @@ def main(runs: Sequence[Path]) -> None:
     manifest = read_manifest(model)
     with tempfile.TemporaryDirectory() as aside:
         fresh = Path(aside) / "model"
-        write_checkpoint(fresh, states(model, manifest), config_of(manifest), card_of(manifest))
+        write_checkpoint(
+            fresh, states(model, manifest), config_of(manifest), card_of(manifest, runs)
+        )
         for old in (BUNDLED / "model.json", *BUNDLED.glob("*.safetensors")):
             old.unlink(missing_ok=True)
         BUNDLED.mkdir(exist_ok=True)
@@ -59,25 +64,52 @@ def config_of(manifest: Manifest) -> dict[str, Any]:
     return config
 
 
-def card_of(manifest: Manifest) -> dict[str, Any]:
+def card_of(manifest: Manifest, runs: Sequence[Path]) -> dict[str, Any]:
     """Where it comes from, and what may be done with it."""
+    history = [trained for run in runs for trained in history_of(run)]
+    # Where a run's parts came from are folders that nobody else has: the history says it.
+    card = {key: value for key, value in manifest.card.items() if key != "begun_with"}
     return {
-        **manifest.card,
+        **card,
+        "name": f"xgem {tiny().name}",
+        "recipe": tiny().name,
+        "commit": manifest.card.get("commit") or commit(),
         "description": "demonstration model on simulated chests, not for clinical use",
-        "trained_on": "simulated chests",
+        "trained_on": "simulated chests, all of them derived from one public CT scan",
         "license": "MIT",
+        "history": history,
+        "hours_of_one_core": round(sum(trained["seconds"] for trained in history) / 3600, 1),
+        "before": "earlier rounds, with other phantoms, are described in docs/log.md",
     }
 
 
+def metrics_of(run: Path) -> dict[str, list[dict[str, Any]]]:
+    """The metrics of each stage of a run."""
+    return {
+        file.parent.name: [json.loads(line) for line in file.read_text().splitlines()]
+        for file in sorted(run.glob("*/metrics.jsonl"))
+    }
+
+
+def history_of(run: Path) -> list[dict[str, Any]]:
+    """What the stages of a run have done."""
+    return [
+        {"run": str(run), "stage": stage, "steps": lines[-1]["step"],
+         "seconds": round(lines[-1]["seconds"])}
+        for stage, lines in metrics_of(run).items()
+    ]  # fmt: skip
+
+
 def log_of(runs: Sequence[Path]) -> list[str]:
-    """What held-out studies cost at each checkpoint, with the file that says so."""
-    lines = []
-    for run in runs:
-        for metrics in sorted(run.glob("*/metrics.jsonl")):
-            for line in metrics.read_text().splitlines():
-                if '"validation"' in line:
-                    lines.append(f"{metrics.relative_to(run)}:{line}\n")
-    return lines
+    """What held-out studies cost at each checkpoint, a line with its run and stage."""
+    kept = ("step", "loss", "validation", "seconds")
+    return [
+        f"{run} {stage} {json.dumps({key: line[key] for key in kept})}\n"
+        for run in runs
+        for stage, lines in metrics_of(run).items()
+        for line in lines
+        if "validation" in line
+    ]
 
 
 if __name__ == "__main__":
