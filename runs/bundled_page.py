@@ -56,7 +56,8 @@ def page(sets: Mapping[str, Rows]) -> str:
 
 {model["name"]} ({model["checkpoint"]}) on {phantoms["count"]} phantoms that neither the model
 nor the judge has seen (seeds from {phantoms["first_seed"]:,}); {settings["steps"]} steps of
-{settings["solver"]}, guidance {json.dumps(settings["guidance"])}. In brackets the 95 % interval
+{settings["solver"]}, guidance {json.dumps(settings["guidance"])} between shares of signal of
+{settings["guidance_interval"]}. In brackets the 95 % interval
 over studies (bootstrap). Made by
 `python runs/bundled_figures.py --seeds {number} --count {phantoms["count"]}`;
 `bundled.json` holds all numbers, versions and seeds.
@@ -98,8 +99,10 @@ Mean AUROC with both prompts minus that with the better one of them, on the same
 
 F with L: correlation of the judge's logits, mean over the findings that both views show. T with
 F, T with L: AUROC of the judge's logits against what the report says. After the slash, the same
-of shuffled studies. True studies are the ceiling. `OWN` is the published coupling, `CROSS` the
-one that hears the others, chained makes one part after the other.
+of shuffled studies. True studies are the ceiling. `CROSS`: parts are made at once, and each takes
+what the others seem to become for a prompt; `OWN`: for what it seems to become itself, as the
+release couples. Chained: one part after the other, the report first, then L and F.
+[Couplings of other forms](couplings.md), side by side.
 
 {records(results["joint"])}
 

@@ -48,6 +48,8 @@ from xgem.version import commit, version
 STEPS = (4, 6, 8, 12, 16, 25, 50, 100)
 SOLVERS: tuple[SolverName, ...] = get_args(SolverName)
 EVERYWHERE = (0.0, 1.0)
+PASSES = (8, 16, 32, 64, 128)
+"""Marked in the plot."""
 USED = ("report_prompt", "whitening", "frontal_denoiser", "lateral_denoiser", "image_vae")
 """Components of a model that views are made of reports with."""
 WITHIN = 0.02
@@ -134,7 +136,7 @@ def main(
 
 
 def asked(xgem: XGeM, folder: Path | None) -> str:
-    """Six digits for what all cells share: weights of T->F and T->L, and guidance, not the steps."""
+    """Six digits for what all cells share: weights of T->F and T->L, and guidance, not steps."""
     components = read_manifest(folder or bundled_model()).components
     digest = hashlib.sha256(json.dumps(xgem.settings().guidance, sort_keys=True).encode())
     for name in USED:
@@ -230,7 +232,12 @@ def page(results: Row) -> str:
     ]
     low, high = results["interval"]
     ceiling = np.mean(list(results["true radiographs"].values()))
-    today, best = results["today"], results["recommended"]
+    today, best = said(results["today"]), results["recommended"]
+    advice = (
+        "That is the model's default."
+        if today == said(best)
+        else f"That should be the model's default; today it is\n{today}."
+    )
     model, count = results["model"], results["phantoms"]["count"]
     return f"""# Fewer steps
 
@@ -243,8 +250,7 @@ guided step takes two. Made by `python runs/fewer_steps.py`; `fewer_steps.json` 
 and seeds.
 
 The cheapest within 2 % of the best is **{said(best)}**: AUROC {best["AUROC"]:.3f},
-FID {best["FID"]:.3g}, {best["passes"]} passes. That should be the model's default; today it is
-{said(today)}.
+FID {best["FID"]:.3g}, {best["passes"]} passes. {advice}
 
 {table(["", "guided", *columns], rows)}
 
@@ -259,7 +265,7 @@ def draw(results: Row, file: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure, panels = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
     best = results["recommended"]
     for axes, measure in zip(panels, ("AUROC", "FID"), strict=True):
         for guided, style in (("everywhere", "-"), ("in the interval", "--")):
@@ -278,11 +284,15 @@ def draw(results: Row, file: Path) -> None:
                     label=f"{solver}, guided {guided}",
                 )
         axes.plot(best["passes"], best[measure], "k*", markersize=12, label="recommended")
-        axes.set_xscale("log")
-        axes.set_xlabel("passes of the network")
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(PASSES, PASSES)
+        axes.set_xlabel("passes of the network for one latent")
         axes.set_ylabel(measure)
-    panels[1].set_yscale("log")
-    panels[0].legend(fontsize=7)
+    lines, names = panels[0].get_legend_handles_labels()
+    unique = dict(zip(names, lines, strict=True))
+    figure.legend(
+        unique.values(), unique, loc="outside lower center", ncols=4, fontsize=8, handlelength=3
+    )
     figure.savefig(file, dpi=130)
     plt.close(figure)
 

@@ -41,7 +41,7 @@ JOINT: dict[str, dict[str, Any]] = {
     "CROSS": {"joint": "parallel", "coupling": "cross", "coupling_guidance": 1.0},
     "CROSS, guidance 3": {"joint": "parallel", "coupling": "cross", "coupling_guidance": 3.0},
     "chained": {"joint": "chained"},
-    "chained, F first": {"joint": "chained", "chain": "FLT"},
+    "chained, F before L": {"joint": "chained", "chain": "TFL"},
 }
 """Ways to make whole studies from nothing."""
 BOTH = SCORED[LATERAL]
@@ -218,9 +218,10 @@ class Figures:
         pairs = (
             ("CROSS", "OWN"),
             ("CROSS", "independent"),
+            ("CROSS, guidance 3", "OWN"),
             ("CROSS, guidance 3", "independent"),
             ("chained", "CROSS, guidance 3"),
-            ("chained", "chained, F first"),
+            ("chained", "chained, F before L"),
         )
         return {f"{a} minus {b}": self.estimate(paired(agree(a), agree(b))) for a, b in pairs}
 

@@ -66,7 +66,11 @@ def config_of(manifest: Manifest) -> dict[str, Any]:
 
 def card_of(manifest: Manifest, runs: Sequence[Path]) -> dict[str, Any]:
     """Where it comes from, and what may be done with it."""
-    history = [trained for run in runs for trained in history_of(run)]
+    done = {
+        f"{run} {stage}": (lines[-1]["step"], lines[-1]["seconds"])
+        for run in runs
+        for stage, lines in metrics_of(run).items()
+    }
     # Where a run's parts came from are folders that nobody else has: the history says it.
     card = {key: value for key, value in manifest.card.items() if key != "begun_with"}
     return {
@@ -77,8 +81,11 @@ def card_of(manifest: Manifest, runs: Sequence[Path]) -> dict[str, Any]:
         "description": "demonstration model on simulated chests, not for clinical use",
         "trained_on": "simulated chests, all of them derived from one public CT scan",
         "license": "MIT",
-        "history": history,
-        "hours_of_one_core": round(sum(trained["seconds"] for trained in history) / 3600, 1),
+        "history": {
+            name: f"{steps:,} steps, {seconds / 60:.0f} minutes"
+            for name, (steps, seconds) in done.items()
+        },
+        "hours_of_one_core": round(sum(seconds for _, seconds in done.values()) / 3600, 1),
         "before": "earlier rounds, with other phantoms, are described in docs/log.md",
     }
 
@@ -89,15 +96,6 @@ def metrics_of(run: Path) -> dict[str, list[dict[str, Any]]]:
         file.parent.name: [json.loads(line) for line in file.read_text().splitlines()]
         for file in sorted(run.glob("*/metrics.jsonl"))
     }
-
-
-def history_of(run: Path) -> list[dict[str, Any]]:
-    """What the stages of a run have done."""
-    return [
-        {"run": str(run), "stage": stage, "steps": lines[-1]["step"],
-         "seconds": round(lines[-1]["seconds"])}
-        for stage, lines in metrics_of(run).items()
-    ]  # fmt: skip
 
 
 def log_of(runs: Sequence[Path]) -> list[str]:
