@@ -21,8 +21,9 @@ from xgem.sampling.pipeline import XGeM
 from xgem.sampling.sheet import contact_sheet, wrap
 from xgem.study import Content, Finding, Modality, Study, Task
 
-SEED = 1_000_018
-"""A phantom of which every part shows something."""
+SEED = 1_000_089
+"""The first held-out phantom with a moderate effusion on one side, one other moderate finding that
+is scored, and nothing else."""
 SAMPLE_SEEDS = range(1, 3)
 DIRECTIONS = (
     "F->L", "F->T", "F->L+T", "L->F", "L->T", "L->F+T", "T->F", "T->L", "T->F+L",

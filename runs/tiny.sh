@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The bundled model, from nothing to its published figures: about seven hours on two cores that
-# compute in bf16.
+# A model of the bundled one's shape, from nothing to figures: about seven hours on two cores that
+# compute in bf16. The bundled one was trained on in rounds (tiny_in_parts.py), see docs/log.md.
 #
 #   runs/tiny.sh [RUN]
 #
