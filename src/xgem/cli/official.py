@@ -104,7 +104,7 @@ def _vocabularies(folder: Path | None) -> "Vocabularies | None":
     try:
         return fetch_vocabularies()
     except ConfigError as error:
-        warn(f"{error}; without, the model can neither read nor write reports")
+        warn(f"{error}; without, a new model can neither read nor write reports")
         return None
 
 

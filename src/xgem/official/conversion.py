@@ -57,7 +57,8 @@ def convert(
         files: the published file, or those of several stages, a later one over an earlier.
         out: folder of the checkpoint: new, empty, or an earlier import of the same files.
         precision: of the weights; statistics of latents stay in fp32.
-        vocabularies: of texts; without, the model makes radiographs from radiographs alone.
+        vocabularies: of texts; without, an earlier import at ``out`` keeps those that it has, and
+            any other model makes radiographs from radiographs alone.
         settings: the shape of the model.
         progress: told what is being done, how much is done, and how much there is in all.
 
@@ -75,7 +76,9 @@ def convert(
     doubts = _doubts(tensors, keys)
     hashes = {file.path: _sha256(file.path, progress) for file in files}
     key = _import_key(list(hashes.values()), files, model.config)
-    done, working = _begun(out, key)
+    done, working, described = _begun(out, key)
+    if vocabularies is not None or described is None:
+        described = config.to_json()
     _require_space(out, model, keys, done, precision)
     with writing_model(out):
         working.mkdir(parents=True, exist_ok=True)
@@ -88,7 +91,7 @@ def convert(
         progress("converted", len(names), len(names))
         card = _card(hashes, files, keys, tensors, key, doubts)
         (working / _JOURNAL).unlink(missing_ok=True)
-        return Imported(publish(working, out, done, config.to_json(), card), doubts)
+        return Imported(publish(working, out, done, described, card), doubts)
 
 
 class ComponentTensors(Mapping[str, Tensor]):
@@ -140,8 +143,8 @@ def _order(model: Model, keys: KeyMap) -> list[str]:
     return [name for name in model.components if name not in keys.missing]
 
 
-def _begun(out: Path, key: str) -> tuple[dict[str, Component], Path]:
-    """What an earlier call has written already, and the folder for the rest."""
+def _begun(out: Path, key: str) -> tuple[dict[str, Component], Path, Mapping[str, Any] | None]:
+    """What an earlier call has written, the folder for the rest, and what a finished one said."""
     working = out.parent / f".{out.name}.importing"
     journal = working / _JOURNAL
     if out.is_dir() and any(out.iterdir()):
@@ -151,13 +154,13 @@ def _begun(out: Path, key: str) -> tuple[dict[str, Component], Path]:
             working.mkdir()
             for component in manifest.components.values():
                 os.link(out / component.file, working / component.file)
-        return dict(manifest.components), working
+        return dict(manifest.components), working, manifest.config
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is a file; choose another --out")
     if journal.is_file() and (found := _recorded(journal, key)) is not None:
-        return {n: c for n, c in found.items() if _whole(working / c.file, c)}, working
+        return {n: c for n, c in found.items() if _whole(working / c.file, c)}, working, None
     shutil.rmtree(working, ignore_errors=True)
-    return {}, working
+    return {}, working, None
 
 
 def _recorded(journal: Path, key: str) -> dict[str, Component] | None:
