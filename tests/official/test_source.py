@@ -45,6 +45,17 @@ def test_more_than_there_is_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         require_room(PublishedFile(tmp_path / "nowhere.pt"))
 
 
+def test_a_download_that_was_cut_off_is_told_before_any_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path, STATE)
+    path.write_bytes(path.read_bytes()[:700])
+    monkeypatch.setattr(source, "_available", lambda: 10)
+    for use in (require_room, lambda file: PublishedTensors([file])):
+        with pytest.raises(CheckpointError, match="is cut off after 700 bytes; download it again"):
+            use(PublishedFile(path))
+
+
 def test_what_was_read_is_forgotten_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

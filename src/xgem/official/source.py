@@ -21,6 +21,8 @@ from xgem.official.mapped_pickle import MappedPickle
 MAPPED = 2**30
 """Bytes of mapped tensors after which the memory of what was read is given back."""
 
+_ZIP = b"PK\x03\x04"
+"""How a zip archive begins."""
 _ROOTS = {
     "diffusion_model.": "model.",
     "model.text_": "clip.",
@@ -47,6 +49,12 @@ class PublishedFile:
     def mapped(self) -> bool:
         """Whether it can be mapped; before torch 1.6 files were not zip archives."""
         return zipfile.is_zipfile(self.path)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether it is the beginning of a zip archive, whose end is missing."""
+        with self.path.open("rb") as file:
+            return file.read(len(_ZIP)) == _ZIP and not self.mapped
 
     def full_key(self, key: str) -> str:
         """Complete what a stage left out of a key.
@@ -118,10 +126,11 @@ def require_room(file: PublishedFile) -> str | None:
     """Say what memory a file needs that cannot be mapped; None where it needs none worth saying.
 
     Raises:
-        CheckpointError: there is no such file, or not as much memory.
+        CheckpointError: there is no such file, a part of it, or not as much memory.
     """
     if not file.path.is_file():
         raise CheckpointError(f"{file.path} is no file; name the published weights, MedCoDi-M.pt")
+    _require_end(file)
     if file.mapped:
         return None
     need, have = file.path.stat().st_size, _available()
@@ -133,16 +142,25 @@ def require_room(file: PublishedFile) -> str | None:
     return said
 
 
+def _require_end(file: PublishedFile) -> None:
+    if file.cut_off:
+        size = file.path.stat().st_size
+        raise CheckpointError(f"{file.path} is cut off after {size} bytes; download it again")
+
+
 def _open(file: PublishedFile) -> tuple[MappedPickle | None, dict[str, Tensor]]:
     """Its tensors, without values where it is mapped."""
     mapped = None
     try:
+        _require_end(file)
         if file.mapped:
             mapped = MappedPickle(file.path)
             content = mapped.structure
         else:
             with warnings.catch_warnings(action="ignore"):  # of pickles by other programs
                 content = torch.load(file.path, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{file.path} holds more than tensors, or is damaged ({_first(error)}); nothing in it "
