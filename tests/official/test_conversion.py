@@ -247,6 +247,23 @@ def test_stages_are_put_together(
     assert torch.equal(loaded["last.bias"], weights[f"{unets}lateral.out.2.bias"])
 
 
+def test_components_that_a_later_file_replaces_are_named(
+    pickled: Path, other_weights: dict[str, Tensor], tmp_path: Path, settings: ReleasedSettings
+) -> None:
+    unets = "model.diffusion_model.unet_"
+    trained = {k: v.float() + 1 for k, v in other_weights.items() if k.startswith(unets)}
+    torch.save(trained, tmp_path / "stage.pt")
+    files = [PublishedFile(pickled), PublishedFile(tmp_path / "stage.pt", "frontal")]
+    imported = convert(files, tmp_path / "model", settings=settings)
+    assert "unet_frontal alone is read" in imported.doubts[0]
+    names = "frontal_denoiser, frontal_environment, frontal_coupling"
+    said = f"{tmp_path / 'stage.pt'} replaces what an earlier file holds of {names}"
+    assert imported.doubts[1] == said
+    for view, added in (("frontal", 1), ("lateral", 0)):
+        loaded = load_component(tmp_path / "model", imported.manifest, f"{view}_denoiser")
+        assert torch.equal(loaded["last.bias"], other_weights[f"{unets}{view}.out.2.bias"] + added)
+
+
 def test_half_a_coupling_is_not_enough(
     importing: Convert, other_weights: dict[str, Tensor], tmp_path: Path
 ) -> None:

@@ -225,7 +225,7 @@ def _require_space(
 
 
 def _doubts(tensors: PublishedTensors, keys: KeyMap) -> tuple[str, ...]:
-    doubts = []
+    doubts = [*tensors.doubts, *_replaced(tensors, keys)]
     if keys.missing:
         doubts.append(
             f"the file holds no {', no '.join(keys.missing)}: what needs them cannot be generated"
@@ -239,6 +239,18 @@ def _doubts(tensors: PublishedTensors, keys: KeyMap) -> tuple[str, ...]:
             f"the published one is used"
         )
     return tuple(doubts)
+
+
+def _replaced(tensors: PublishedTensors, keys: KeyMap) -> Iterator[str]:
+    """Say which components a later file has, in part or whole, instead of an earlier."""
+    names: dict[Path, list[str]] = {}
+    for name, places in keys.components.items():
+        for path in sorted(
+            {tensors.replaced[key] for key in set(places.values()) & set(tensors.replaced)}
+        ):
+            names.setdefault(path, []).append(name)
+    for path, replaced in names.items():
+        yield f"{path} replaces what an earlier file holds of {', '.join(replaced)}"
 
 
 def _sha256(path: Path, progress: Progress) -> str:
