@@ -203,6 +203,17 @@ def test_nothing_is_written_where_a_key_is_unknown(importing: Convert, tmp_path:
     assert left(tmp_path) == {"MedCoDi-M.pt", "strange.pt"}
 
 
+def test_nothing_is_written_where_weights_are_whole_numbers(
+    importing: Convert, pickled: Path, tmp_path: Path
+) -> None:
+    tensors = torch.load(pickled, weights_only=True)
+    tensors["autokl.quant_conv.bias"] = tensors["autokl.quant_conv.bias"].to(torch.int32)
+    torch.save(tensors, tmp_path / "whole.pt")
+    with pytest.raises(CheckpointError, match=r"autokl\.quant_conv\.bias \(int32\)"):
+        importing(tmp_path / "whole.pt")
+    assert left(tmp_path) == {"MedCoDi-M.pt", "whole.pt"}
+
+
 def test_without_space_nothing_is_written(
     importing: Convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

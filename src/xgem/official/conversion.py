@@ -17,7 +17,7 @@ from xgem.errors import CheckpointError, ConfigError, OutputError
 from xgem.manifest import Component, Manifest, read_manifest, writing_model
 from xgem.model import Model, ModelConfig, build_model
 from xgem.official.configuration import ReleasedSettings, released_model
-from xgem.official.key_map import EMBEDDING, HEAD, TEMPERATURE, KeyMap, map_keys
+from xgem.official.key_map import EMBEDDING, HEAD, TEMPERATURE, KeyMap, map_keys, require_real
 from xgem.official.published import PUBLISHED
 from xgem.official.schedule import buffers_differ
 from xgem.official.source import PublishedFile, PublishedTensors
@@ -73,6 +73,7 @@ def convert(
         config = vocabularies.put_into(config)
     tensors = PublishedTensors(files)
     keys = map_keys(model, tensors.shapes)
+    require_real(keys, tensors.dtypes)
     doubts = _doubts(tensors, keys)
     hashes = {file.path: _sha256(file.path, progress) for file in files}
     key = _import_key(list(hashes.values()), files, model.config)

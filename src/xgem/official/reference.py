@@ -17,7 +17,7 @@ from xgem.errors import CheckpointError
 from xgem.model import Model, build_model
 from xgem.official.configuration import ReleasedSettings, read_settings, released_model
 from xgem.official.conversion import ComponentTensors
-from xgem.official.key_map import map_keys
+from xgem.official.key_map import map_keys, require_real
 from xgem.weights import fill
 
 WEIGHTS = ("unet_frontal", "unet_lateral", "unet_text", "vae", "optimus", "clip")
@@ -61,6 +61,7 @@ class ReferenceFolder:
         for name in WEIGHTS:
             tensors |= _load(self.folder / f"{name}.safetensors")
         keys = map_keys(model, {key: tuple(tensor.shape) for key, tensor in tensors.items()})
+        require_real(keys, {key: tensor.dtype for key, tensor in tensors.items()})
         if keys.missing:
             raise CheckpointError(
                 f"{self.folder} holds no weights of {', '.join(keys.missing)}; copy it again"

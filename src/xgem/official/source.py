@@ -158,6 +158,11 @@ class PublishedTensors(Mapping[str, Tensor]):
         """Of all tensors, without reading them."""
         return {key: tuple(tensor.shape) for key, (tensor, _) in self._tensors.items()}
 
+    @property
+    def dtypes(self) -> dict[str, torch.dtype]:
+        """Of all tensors, without reading them."""
+        return {key: tensor.dtype for key, (tensor, _) in self._tensors.items()}
+
     def forget(self) -> None:
         """Let the system take back the memory of what was read."""
         for mapped in {mapped for _, mapped in self._tensors.values() if mapped is not None}:
