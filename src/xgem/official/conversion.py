@@ -15,8 +15,8 @@ from torch import Tensor
 from xgem.checkpoint import publish, write_component
 from xgem.errors import CheckpointError, ConfigError, OutputError
 from xgem.manifest import Component, Manifest, read_manifest, writing_model
-from xgem.model import Model, ModelConfig, build_model
-from xgem.official.configuration import ReleasedSettings, released_model
+from xgem.model import Model, ModelConfig
+from xgem.official.configuration import ReleasedSettings, empty_model, released_model
 from xgem.official.key_map import EMBEDDING, HEAD, TEMPERATURE, KeyMap, map_keys, require_real
 from xgem.official.published import PUBLISHED
 from xgem.official.schedule import buffers_differ
@@ -64,11 +64,12 @@ def convert(
 
     Raises:
         CheckpointError: a file cannot be used, or holds what does not belong to the release.
-        ConfigError: the vocabularies do not fit the weights.
+        ConfigError: no network can be built of the settings, the vocabularies do not fit the
+            weights, or a weight does not fit into ``precision``.
         OutputError: something is in the way, or the disk is full.
     """
     config = replace(released_model(settings), precision=precision)
-    model = build_model(config, weights=False)
+    model = empty_model(config)
     if vocabularies is not None:
         config = vocabularies.put_into(config)
     tensors = PublishedTensors(files)
