@@ -1,14 +1,14 @@
 """Does the published model fit? The memory that importing it and generating with it take.
 
     python benchmarks/published_memory.py make KEYS CHECKPOINT
-    python benchmarks/published_memory.py measure CHECKPOINT FOLDER --tokenizers DIR [--steps 2]
+    python benchmarks/published_memory.py measure CHECKPOINT FOLDER --tokenizers DIR
 
 ``make`` writes a checkpoint of the full size with random weights, 27 GB; KEYS is the list of the
 release's keys and shapes (``state_dict_keys.json.gz``). Weights are normal, scaled so that
-activations stay of unit size. ``measure`` imports it to FOLDER in bf16 (10 GB), makes T->F, F->T
-and F+L+T from T, each in a process of its own, and prints one JSON line: the largest resident
-memory of each, mapped files included, and what it is a multiple of. What the model says means
-nothing; its size is true.
+activations stay of unit size. ``measure`` imports it to FOLDER in bf16 (10 GB), or in what
+``--precision`` names, makes T->F, F->T and F+L+T from T, each in a process of its own and with
+``--steps``, and prints one JSON line: the largest resident memory of each, mapped files included,
+and what it is a multiple of. What the model says means nothing; its size is true.
 """
 
 import argparse
@@ -40,6 +40,7 @@ def main() -> None:
     measure.add_argument("folder", type=Path)
     measure.add_argument("--tokenizers", type=Path, required=True)
     measure.add_argument("--steps", type=int, default=2)
+    measure.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="bf16")
     inside = commands.add_parser("inside")
     inside.add_argument("folder", type=Path)
     inside.add_argument("task")
@@ -106,10 +107,9 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
     from xgem.manifest import read_manifest
     from xgem.version import commit, version
 
-    call = ["official", "import", given.checkpoint, "--out", given.folder, "--precision", "bf16"]
-    importing = watch(
-        [sys.executable, "-m", "xgem", *call, "--tokenizers", given.tokenizers], "importing"
-    )
+    call = [sys.executable, "-m", "xgem", "official", "import", given.checkpoint]
+    call += ["--out", given.folder, "--precision", given.precision]
+    importing = watch([*call, "--tokenizers", given.tokenizers], "importing")
     components = read_manifest(given.folder).components
     largest = max(component.bytes for component in components.values())
     rows: dict[str, Any] = {"import": {**importing, "largest component GiB": gib(largest)}}
@@ -122,6 +122,7 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
         **rows,
         "checkpoint GiB": gib(given.checkpoint.stat().st_size),
         "folder GiB": gib(sum(component.bytes for component in components.values())),
+        "precision": given.precision,
         "steps": given.steps,
         "threads": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count())),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",

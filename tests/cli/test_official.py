@@ -148,6 +148,9 @@ def test_without_vocabularies_it_warns_and_a_second_call_adds_them(
     assert xgem(*call, "--tokenizers", shared_file("reference/vocab")).code == 0
     assert weights.stat().st_ino == inode
     assert xgem(*report).code == 0
+    described = read_manifest(tmp_path / "medcodi").config
+    assert xgem(*call).code == 0  # without them once more: it keeps what it has
+    assert read_manifest(tmp_path / "medcodi").config == described
 
 
 def test_a_legacy_pickle_says_its_need_first(

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from xgem.errors import CheckpointError
 from xgem.official.comparison import Computed, Reader, compare
 
 REFERENCE = torch.tensor([1.0, -50.0, 0.0])
@@ -53,3 +54,9 @@ def test_a_reader_knows_inputs_from_outputs() -> None:
     assert "x" in reader
     assert math.isclose(float(reader["x"][0]), 1.0)
     assert reader.outputs() == ["y"]
+
+
+def test_an_input_that_is_absent_is_named_with_its_file() -> None:
+    reader = Reader({"x": REFERENCE}, "golden/io.safetensors")
+    with pytest.raises(CheckpointError, match=r"golden/io\.safetensors lacks y, .* copy it again"):
+        reader["y"]

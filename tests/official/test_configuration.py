@@ -8,7 +8,7 @@ import pytest
 from xgem.denoisers.coupling import CouplingMode
 from xgem.errors import ConfigError
 from xgem.model import ModelConfig
-from xgem.official.configuration import read_settings, released_model
+from xgem.official.configuration import empty_model, read_settings, released_model
 from xgem.study import FRONTAL, LATERAL, REPORT
 
 
@@ -79,6 +79,9 @@ def test_it_is_plain_json_again(settings: Callable[..., Any]) -> None:
     ("changes", "said"),
     [
         ({"text": {"second_dim": [4, 2, 2]}}, "second_dim"),
+        ({"text": {"second_dim_connector": [4, 4]}}, "no environment encoder of other slots"),
+        ({"unet2d": {"with_connector": [True]}}, "with_connector must have one value"),
+        ({"text": {"num_noattn_blocks_connector": [1]}}, "num_noattn_blocks_connector must"),
         ({"vae": {"attn_resolutions": [16]}}, "attn_resolutions"),
         ({"vae_embed": 8}, "z_channels"),
         ({"lat": 7}, "latent_size"),
@@ -86,13 +89,43 @@ def test_it_is_plain_json_again(settings: Callable[..., Any]) -> None:
         ({"clip": {"vision": {}}}, "clip.vision"),
         ({"lateral_over": {"num_heads": "many"}}, "num_heads"),
     ],
-    ids=["slots", "attention", "embed", "latent", "channels", "missing", "lateral"],
+    ids=[
+        "slots",
+        "other slots",
+        "connectors",
+        "blocks",
+        "attention",
+        "embed",
+        "latent",
+        "channels",
+        "missing",
+        "lateral",
+    ],
 )
 def test_what_the_release_cannot_be_is_refused(
     settings: Callable[..., Any], changes: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         released_model(settings(**changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"unet2d": {"model_channels": 40}},
+        {"unet2d": {"num_heads": 7}},
+        {"unet2d": {"num_heads": 0}},
+        {"vae": {"ch": 20}},
+        {"bert": {"num_attention_heads": 7}},
+    ],
+    ids=str,
+)
+def test_what_no_network_can_be_is_refused_in_one_line(
+    settings: Callable[..., Any], changes: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigError, match=r"correct its config\.json") as raised:
+        empty_model(released_model(settings(**changes)))
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("text", [None, "{", "[]", '{"seed": 1}'])

@@ -135,12 +135,6 @@ def test_an_interrupted_import_goes_on(
         load_component(tmp_path / "model", manifest, name)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"key": 1', '{"components": {}}'])
-def test_a_damaged_record_of_an_import_is_none(tmp_path: Path, content: str) -> None:
-    (tmp_path / "import.json").write_text(content)
-    assert conversion._recorded(tmp_path / "import.json", "key") is None
-
-
 def test_after_a_change_of_precision_it_begins_anew(
     importing: Convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +197,17 @@ def test_nothing_is_written_where_a_key_is_unknown(importing: Convert, tmp_path:
     assert left(tmp_path) == {"MedCoDi-M.pt", "strange.pt"}
 
 
+def test_nothing_is_written_where_weights_are_whole_numbers(
+    importing: Convert, pickled: Path, tmp_path: Path
+) -> None:
+    tensors = torch.load(pickled, weights_only=True)
+    tensors["autokl.quant_conv.bias"] = tensors["autokl.quant_conv.bias"].to(torch.int32)
+    torch.save(tensors, tmp_path / "whole.pt")
+    with pytest.raises(CheckpointError, match=r"autokl\.quant_conv\.bias \(int32\)"):
+        importing(tmp_path / "whole.pt")
+    assert left(tmp_path) == {"MedCoDi-M.pt", "whole.pt"}
+
+
 def test_without_space_nothing_is_written(
     importing: Convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +252,23 @@ def test_stages_are_put_together(
     assert torch.equal(loaded["last.bias"], weights[f"{unets}lateral.out.2.bias"])
 
 
+def test_components_that_a_later_file_replaces_are_named(
+    pickled: Path, other_weights: dict[str, Tensor], tmp_path: Path, settings: ReleasedSettings
+) -> None:
+    unets = "model.diffusion_model.unet_"
+    trained = {k: v.float() + 1 for k, v in other_weights.items() if k.startswith(unets)}
+    torch.save(trained, tmp_path / "stage.pt")
+    files = [PublishedFile(pickled), PublishedFile(tmp_path / "stage.pt", "frontal")]
+    imported = convert(files, tmp_path / "model", settings=settings)
+    assert "unet_frontal alone is read" in imported.doubts[0]
+    names = "frontal_denoiser, frontal_environment, frontal_coupling"
+    said = f"{tmp_path / 'stage.pt'} replaces what an earlier file holds of {names}"
+    assert imported.doubts[1] == said
+    for view, added in (("frontal", 1), ("lateral", 0)):
+        loaded = load_component(tmp_path / "model", imported.manifest, f"{view}_denoiser")
+        assert torch.equal(loaded["last.bias"], other_weights[f"{unets}{view}.out.2.bias"] + added)
+
+
 def test_half_a_coupling_is_not_enough(
     importing: Convert, other_weights: dict[str, Tensor], tmp_path: Path
 ) -> None:
@@ -279,7 +301,35 @@ def test_a_value_that_does_not_fit_into_fp16_is_told(
     torch.save(tensors, tmp_path / "large.pt")
     with pytest.raises(ConfigError, match=r"does not fit into fp16: .* use --precision bf16"):
         importing(tmp_path / "large.pt", precision="fp16")
-    assert "model" not in left(tmp_path)
+    assert left(tmp_path) == {"MedCoDi-M.pt", "large.pt"}
+
+
+def test_a_full_disk_names_what_was_done(
+    importing: Convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = conversion.write_component
+
+    def full(folder: Path, name: str, *args: Any, **options: Any) -> Any:
+        if list(folder.glob("*.safetensors")):
+            raise OSError(28, "No space left on device")
+        return write(folder, name, *args, **options)
+
+    monkeypatch.setattr(conversion, "write_component", full)
+    with pytest.raises(OutputError, match=r"No space left.* goes on from .*\.model\.importing"):
+        importing()
+    assert ".model.importing" in left(tmp_path)
+
+
+def test_a_damaged_component_is_written_again(importing: Convert, tmp_path: Path) -> None:
+    manifest = importing().manifest
+    damaged = tmp_path / "model" / "image_vae.safetensors"
+    content = bytearray(damaged.read_bytes())
+    content[-1] ^= 1
+    damaged.write_bytes(content)
+    (tmp_path / "model" / "report_vae.safetensors").unlink()
+    assert importing().manifest == manifest
+    for name in manifest.components:
+        load_component(tmp_path / "model", manifest, name)
 
 
 def test_progress_is_told(importing: Convert, tmp_path: Path) -> None:

@@ -3,11 +3,20 @@
 from typing import Any
 
 import pytest
+import torch
 
 from xgem.errors import CheckpointError
 from xgem.model import Model, build_model
 from xgem.official.configuration import ReleasedSettings, released_model
-from xgem.official.key_map import EMBEDDING, HEAD, SCHEDULE, TEMPERATURE, map_keys, released_keys
+from xgem.official.key_map import (
+    EMBEDDING,
+    HEAD,
+    SCHEDULE,
+    TEMPERATURE,
+    map_keys,
+    released_keys,
+    require_real,
+)
 from xgem.official.published import PUBLISHED
 from xgem.weights import unique_state
 
@@ -124,6 +133,12 @@ def test_nesting_is_seen_view_by_view(other: Model, shapes: Shapes) -> None:
         "clip.model.text_model.encoder.layers.9.mlp.fc1.weight",
         "teacher.weight",
         "logvar",
+        "whatever.temporal_x",
+        "model.diffusion_model.unet_frontal.zzz.temporal_attn.to_q.weight",
+        "model.diffusion_model.unet_text.input_blocks.1.0.1.temporal_attn.to_q.weight",
+        "model.diffusion_model.unet_frontal.input_blocks.1.1.transformer_blocks.0.ff.proj_in.weight",
+        "autokl.encoder.mid.video_att.frameshiftblock.out_layers.0.bias",
+        "clip.model.text_model.encoder.layers.0.temporal_self_attn.temporal_attn.to_q.weight",
     ],
 )
 def test_an_unknown_key_is_listed(other: Model, shapes: Shapes, key: str) -> None:
@@ -151,6 +166,25 @@ def test_another_shape_is_listed(other: Model, shapes: Shapes) -> None:
     key = "model.diffusion_model.unet_frontal.out.2.weight"
     with pytest.raises(CheckpointError, match=r"out\.2\.weight \[4, 64, 1, 1\] instead of \[4, 64"):
         map_keys(other, {**shapes, key: (4, 64, 1, 1)})
+
+
+def test_a_second_name_and_the_temperature_have_a_shape_too(other: Model, shapes: Shapes) -> None:
+    for key in (HEAD, TEMPERATURE):
+        with pytest.raises(CheckpointError, match=rf"{key} \[3\] instead of"):
+            map_keys(other, {**shapes, key: (3,)})
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.complex64, torch.bool], ids=str)
+@pytest.mark.parametrize("key", ["autokl.quant_conv.bias", HEAD, TEMPERATURE])
+def test_weights_of_no_real_numbers_are_listed(
+    other: Model, shapes: Shapes, key: str, dtype: torch.dtype
+) -> None:
+    whole = {**shapes, HEAD: shapes[EMBEDDING], TEMPERATURE: ()}
+    keys = map_keys(other, whole)
+    dtypes = {**dict.fromkeys(whole, torch.float16), "betas": torch.float64}
+    require_real(keys, dtypes)
+    with pytest.raises(CheckpointError, match=rf"floating-point numbers: {key} \({str(dtype)[6:]}"):
+        require_real(keys, {**dtypes, key: dtype})
 
 
 def test_whole_parts_may_be_missing(other: Model, shapes: Shapes) -> None:

@@ -29,6 +29,15 @@ def test_tolerances_go_by_shell_patterns(other_copy: Callable[..., Path]) -> Non
     assert reference.tolerance("mu", 1e-5) == 3.0
 
 
+def test_settings_of_no_network_are_refused(other_copy: Callable[..., Path]) -> None:
+    folder = other_copy()
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text())
+    config["unet2d"]["model_channels"] = 40
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigError, match="no network can be built"):
+        ReferenceFolder(folder)
+
+
 @pytest.mark.parametrize("name", ["config.json", "unet_text.safetensors", "vae.safetensors"])
 def test_an_absent_file_is_named(other_copy: Callable[..., Path], name: str) -> None:
     folder = other_copy()

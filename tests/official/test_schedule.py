@@ -1,3 +1,4 @@
+import pytest
 import torch
 from diffusers import DDPMScheduler
 
@@ -32,3 +33,16 @@ def test_another_schedule_is_noticed() -> None:
     assert "betas" in buffers_differ(other)
     assert buffers_differ(schedule_buffers(ScheduleConfig())) == []
     assert buffers_differ({}) == []
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_rounding_is_no_other_schedule(dtype: torch.dtype) -> None:
+    rounded = {name: x.to(dtype) for name, x in schedule_buffers(ScheduleConfig()).items()}
+    assert buffers_differ(rounded) == []
+    other = {k: x.to(dtype) for k, x in schedule_buffers(ScheduleConfig(beta_end=0.02)).items()}
+    assert "betas" in buffers_differ(other)
+
+
+def test_another_shape_or_whole_numbers_are_noticed() -> None:
+    assert buffers_differ({"betas": torch.zeros(3)}) == ["betas"]
+    assert buffers_differ({"betas": torch.zeros(1000, dtype=torch.int64)}) == ["betas"]

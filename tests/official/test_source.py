@@ -45,6 +45,17 @@ def test_more_than_there_is_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
         require_room(PublishedFile(tmp_path / "nowhere.pt"))
 
 
+def test_a_download_that_was_cut_off_is_told_before_any_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path, STATE)
+    path.write_bytes(path.read_bytes()[:700])
+    monkeypatch.setattr(source, "_available", lambda: 10)
+    for use in (require_room, lambda file: PublishedTensors([file])):
+        with pytest.raises(CheckpointError, match="is cut off after 700 bytes; download it again"):
+            use(PublishedFile(path))
+
+
 def test_what_was_read_is_forgotten_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,7 +128,7 @@ UNET = "model.diffusion_model.unet_frontal."
     ],
 )
 def test_what_stages_leave_out_of_a_key_is_completed(name: str, key: str, full: str | None) -> None:
-    assert PublishedFile(Path(name)).full_key(key) == (full or f"clip.{key}")
+    assert PublishedFile(Path(name)).full_keys([key]) == {key: full or f"clip.{key}"}
 
 
 def test_the_one_image_denoiser_of_older_stages_needs_its_view(tmp_path: Path) -> None:
@@ -126,3 +137,43 @@ def test_the_one_image_denoiser_of_older_stages_needs_its_view(tmp_path: Path) -
         PublishedTensors([PublishedFile(path)])
     named = PublishedTensors([PublishedFile(path, "lateral")])
     assert list(named) == ["model.diffusion_model.unet_lateral.out.2.bias"]
+
+
+def every_denoiser() -> dict[str, Any]:
+    return {
+        f"diffusion_model.unet_{name}.out.2.bias": torch.full((4,), float(place))
+        for place, name in enumerate(("frontal", "lateral", "text"))
+    }
+
+
+@pytest.mark.parametrize("view", ["frontal", "lateral"])
+def test_of_all_denoisers_the_trained_one_is_read_as_the_view(tmp_path: Path, view: str) -> None:
+    path = saved(tmp_path, every_denoiser())
+    tensors = PublishedTensors([PublishedFile(path, view)])
+    assert list(tensors) == [f"model.diffusion_model.unet_{view}.out.2.bias"]
+    assert torch.equal(next(iter(tensors.values())), torch.zeros(4))
+    (doubt,) = tensors.doubts
+    assert f"unet_frontal alone is read, as unet_{view}" in doubt
+    assert "its 2 other tensors are not read" in doubt
+
+
+def test_a_view_is_refused_where_no_denoiser_of_one_is(tmp_path: Path) -> None:
+    path = saved(tmp_path, STATE)
+    with pytest.raises(CheckpointError, match=r"unet_image nor unet_frontal.* without lateral="):
+        PublishedTensors([PublishedFile(path, "lateral")])
+
+
+def test_the_unnamed_denoiser_is_no_view_that_is_there_already(tmp_path: Path) -> None:
+    both = {"diffusion_model.unet_image.out.2.bias": torch.ones(4), **every_denoiser()}
+    path = saved(tmp_path, both)
+    with pytest.raises(CheckpointError, match="holds unet_image and unet_lateral"):
+        PublishedTensors([PublishedFile(path, "lateral")])
+
+
+def test_what_a_later_file_replaces_is_known(tmp_path: Path) -> None:
+    whole = PublishedFile(saved(tmp_path, every_denoiser()))
+    stage = PublishedFile(saved(tmp_path, every_denoiser(), "stage.pt"), "lateral")
+    tensors = PublishedTensors([whole, stage])
+    key = "model.diffusion_model.unet_lateral.out.2.bias"
+    assert tensors.replaced == {key: stage.path}
+    assert torch.equal(tensors[key], torch.zeros(4))

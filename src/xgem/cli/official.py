@@ -25,7 +25,8 @@ def import_weights(
         typer.Argument(
             metavar="FILE...",
             help="The published MedCoDi-M.pt, or the files of several training stages, a later "
-            "one over an earlier; write lateral=FILE where it holds a denoiser unet_image.",
+            "one over an earlier; write frontal=FILE or lateral=FILE where training of that view "
+            "saved it: its unet_image, or else its unet_frontal, is the view's denoiser.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the converted model.")],
@@ -104,7 +105,7 @@ def _vocabularies(folder: Path | None) -> "Vocabularies | None":
     try:
         return fetch_vocabularies()
     except ConfigError as error:
-        warn(f"{error}; without, the model can neither read nor write reports")
+        warn(f"{error}; without, a new model can neither read nor write reports")
         return None
 
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from xgem.errors import CheckpointError
+
 SINGLE, TRAJECTORY = 2e-5, 2e-4
 """How far a tensor may be off in fp32: the largest absolute error of a single forward pass, and of
 a DDIM trajectory relative to its largest value."""
@@ -69,12 +71,21 @@ def compare(name: str, ours: Computed, reference: Tensor, tolerance: float) -> C
 class Reader:
     """Reference tensors that remembers which of them were read as inputs."""
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        self._tensors = tensors
+    def __init__(self, tensors: Mapping[str, Tensor], file: str = "the folder") -> None:
+        """Wrap the tensors of ``file``, which messages name."""
+        self._tensors, self._file = tensors, file
         self._read: set[str] = set()
 
     def __getitem__(self, name: str) -> Tensor:
-        """Read an input."""
+        """Read an input.
+
+        Raises:
+            CheckpointError: it is absent.
+        """
+        if name not in self._tensors:
+            raise CheckpointError(
+                f"{self._file} lacks {name}, from which others of it were computed; copy it again"
+            )
         self._read.add(name)
         return self._tensors[name]
 

@@ -16,7 +16,7 @@ from xgem.diffusion.defaults import SamplingDefaults
 from xgem.errors import ConfigError
 from xgem.latents.image_vae import ImageVaeConfig
 from xgem.latents.report_vae import ReportVaeConfig
-from xgem.model import ModalityConfig, ModelConfig
+from xgem.model import ModalityConfig, Model, ModelConfig, build_model
 from xgem.prompts.image_encoder import ClipImageEncoderConfig
 from xgem.prompts.report_encoder import ReportEncoderConfig
 from xgem.study import FRONTAL, LATERAL, REPORT, Modality
@@ -203,6 +203,22 @@ def released_model(settings: ReleasedSettings) -> ModelConfig:
     )
 
 
+def empty_model(config: ModelConfig) -> Model:
+    """Build the network that `released_model` described, without weights.
+
+    Raises:
+        ConfigError: no network can be built so.
+    """
+    try:
+        return build_model(config, weights=False)
+    except Exception as error:  # whatever a network says of numbers that do not go together
+        problem = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ConfigError(
+            f"no network can be built of the release's settings ({problem}); correct its "
+            f"config.json"
+        ) from error
+
+
 def _modality(
     modality: Modality,
     settings: UNetSettings,
@@ -210,6 +226,14 @@ def _modality(
     denoiser: ImageUNetConfig | ReportUNetConfig,
 ) -> ModalityConfig:
     connected = settings.with_connector
+    _require(
+        len(connected) == len(settings.channel_mult),
+        "with_connector must have one value for each of channel_mult",
+    )
+    _require(
+        len(settings.num_noattn_blocks_connector) == len(settings.channel_mult_connector),
+        "num_noattn_blocks_connector must have one value for each of channel_mult_connector",
+    )
     levels = None if connected == settings.with_attn else connected
     return ModalityConfig(
         modality=modality,
@@ -234,7 +258,12 @@ def _image_unet(settings: UNetSettings) -> ImageUNetConfig:
 
 def _report_unet(settings: UNetSettings) -> ReportUNetConfig:
     slots = {*(settings.second_dim or ()), *(settings.second_dim_connector or ())}
-    _require(len(slots) == 1, "second_dim and second_dim_connector must hold one value throughout")
+    if len(slots) != 1:
+        raise ConfigError(
+            f"second_dim {settings.second_dim} and second_dim_connector "
+            f"{settings.second_dim_connector} must hold one value throughout, the same in both; "
+            f"no environment encoder of other slots than its denoiser's can be built"
+        )
     _require(settings.input_channels == settings.output_channels, "channels in must be those out")
     return ReportUNetConfig(latent=settings.input_channels, slots=slots.pop(), **_layout(settings))
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,22 +11,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xgem.checkpoint import publish, write_component
-from xgem.errors import CheckpointError, ConfigError, OutputError
-from xgem.manifest import Component, Manifest, read_manifest, writing_model
-from xgem.model import Model, ModelConfig, build_model
-from xgem.official.configuration import ReleasedSettings, released_model
-from xgem.official.key_map import EMBEDDING, HEAD, TEMPERATURE, KeyMap, map_keys
+from xgem.checkpoint import write_component
+from xgem.errors import ConfigError, OutputError
+from xgem.manifest import Component, Manifest
+from xgem.model import Model, ModelConfig
+from xgem.official.configuration import ReleasedSettings, empty_model, released_model
+from xgem.official.file_hash import file_hash
+from xgem.official.key_map import EMBEDDING, HEAD, TEMPERATURE, KeyMap, map_keys, require_real
 from xgem.official.published import PUBLISHED
 from xgem.official.schedule import buffers_differ
 from xgem.official.source import PublishedFile, PublishedTensors
 from xgem.official.vocabularies import Vocabularies
+from xgem.official.working_folder import WorkingFolder, require_place
 from xgem.precision import Precision, dtype_of
 from xgem.progress import Progress
 from xgem.version import commit, version
 from xgem.weights import unique_state
-
-_JOURNAL = "import.json"
 
 
 @dataclass(frozen=True)
@@ -57,38 +56,43 @@ def convert(
         files: the published file, or those of several stages, a later one over an earlier.
         out: folder of the checkpoint: new, empty, or an earlier import of the same files.
         precision: of the weights; statistics of latents stay in fp32.
-        vocabularies: of texts; without, the model makes radiographs from radiographs alone.
+        vocabularies: of texts; without, an earlier import at ``out`` keeps those that it has, and
+            any other model makes radiographs from radiographs alone.
         settings: the shape of the model.
         progress: told what is being done, how much is done, and how much there is in all.
 
     Raises:
         CheckpointError: a file cannot be used, or holds what does not belong to the release.
-        ConfigError: the vocabularies do not fit the weights.
+        ConfigError: no network can be built of the settings, the vocabularies do not fit the
+            weights, or a weight does not fit into ``precision``.
         OutputError: something is in the way, or the disk is full.
     """
+    out = require_place(out)
     config = replace(released_model(settings), precision=precision)
-    model = build_model(config, weights=False)
+    model = empty_model(config)
     if vocabularies is not None:
         config = vocabularies.put_into(config)
     tensors = PublishedTensors(files)
     keys = map_keys(model, tensors.shapes)
+    require_real(keys, tensors.dtypes)
     doubts = _doubts(tensors, keys)
-    hashes = {file.path: _sha256(file.path, progress) for file in files}
+    hashes = {file.path: file_hash(file.path, progress) for file in files}
     key = _import_key(list(hashes.values()), files, model.config)
-    done, working = _begun(out, key)
-    _require_space(out, model, keys, done, precision)
-    with writing_model(out):
-        working.mkdir(parents=True, exist_ok=True)
+    working = WorkingFolder.find(out, key, progress)
+    described: Mapping[str, Any] = config.to_json()
+    if vocabularies is None and working.finished is not None:
+        described = working.finished.config
+    _require_space(out, model, keys, working.done, precision)
+    with working.writing():
         for place, name in enumerate(names := _order(model, keys)):
             progress(f"converting {name}", place, len(names))
-            if name not in done:
-                done[name] = _write(working, name, model, keys, tensors, dtype_of(precision))
-                _record(working, key, done)
+            if name not in working.done:
+                dtype = dtype_of(precision)
+                working.add(name, _write(working.path, name, model, keys, tensors, dtype))
                 tensors.forget()
         progress("converted", len(names), len(names))
         card = _card(hashes, files, keys, tensors, key, doubts)
-        (working / _JOURNAL).unlink(missing_ok=True)
-        return Imported(publish(working, out, done, config.to_json(), card), doubts)
+        return Imported(working.publish(described, card), doubts)
 
 
 class ComponentTensors(Mapping[str, Tensor]):
@@ -117,7 +121,7 @@ class ComponentTensors(Mapping[str, Tensor]):
 
 
 def _write(
-    working: Path,
+    folder: Path,
     name: str,
     model: Model,
     keys: KeyMap,
@@ -128,7 +132,7 @@ def _write(
     content = ComponentTensors(component, keys.components.get(name, {}), tensors)
     statistics = {key for key, _ in component.named_buffers()}
     try:
-        return write_component(working, name, content, dtype, keep=statistics)
+        return write_component(folder, name, content, dtype, keep=statistics)
     except OverflowError as error:
         raise ConfigError(
             f"{name} does not fit into fp16: {error}; use --precision bf16"
@@ -138,63 +142,6 @@ def _write(
 def _order(model: Model, keys: KeyMap) -> list[str]:
     """What is written: all components but those that the files lack."""
     return [name for name in model.components if name not in keys.missing]
-
-
-def _begun(out: Path, key: str) -> tuple[dict[str, Component], Path]:
-    """What an earlier call has written already, and the folder for the rest."""
-    working = out.parent / f".{out.name}.importing"
-    journal = working / _JOURNAL
-    if out.is_dir() and any(out.iterdir()):
-        manifest = _finished(out, key)
-        shutil.rmtree(working, ignore_errors=True)
-        with writing_model(out):
-            working.mkdir()
-            for component in manifest.components.values():
-                os.link(out / component.file, working / component.file)
-        return dict(manifest.components), working
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out} is a file; choose another --out")
-    if journal.is_file() and (found := _recorded(journal, key)) is not None:
-        return {n: c for n, c in found.items() if _whole(working / c.file, c)}, working
-    shutil.rmtree(working, ignore_errors=True)
-    return {}, working
-
-
-def _recorded(journal: Path, key: str) -> dict[str, Component] | None:
-    """What an import of ``key`` has written; None where it was another or the record is damaged."""
-    try:
-        record = json.loads(journal.read_text(encoding="utf-8"))
-        if record["key"] != key:
-            return None
-        return {n: Component.model_validate(c) for n, c in record["components"].items()}
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return None
-
-
-def _whole(path: Path, component: Component) -> bool:
-    return path.is_file() and path.stat().st_size == component.bytes
-
-
-def _finished(out: Path, key: str) -> Manifest:
-    """The model at ``out``, if it is an import of the same files.
-
-    Raises:
-        OutputError: it is something else.
-    """
-    try:
-        manifest = read_manifest(out)
-    except CheckpointError as error:
-        raise OutputError(f"{out} holds no model; choose another --out") from error
-    if manifest.card.get("import") != key:
-        raise OutputError(f"{out} holds another model; choose another --out, or remove it")
-    return manifest
-
-
-def _record(working: Path, key: str, done: Mapping[str, Component]) -> None:
-    content = {"key": key, "components": {n: c.model_dump(mode="json") for n, c in done.items()}}
-    aside = working / f".{_JOURNAL}.part"
-    aside.write_text(json.dumps(content), encoding="utf-8")
-    aside.replace(working / _JOURNAL)
 
 
 def _import_key(hashes: list[str], files: Sequence[PublishedFile], config: ModelConfig) -> str:
@@ -222,7 +169,7 @@ def _require_space(
 
 
 def _doubts(tensors: PublishedTensors, keys: KeyMap) -> tuple[str, ...]:
-    doubts = []
+    doubts = [*tensors.doubts, *_replaced(tensors, keys)]
     if keys.missing:
         doubts.append(
             f"the file holds no {', no '.join(keys.missing)}: what needs them cannot be generated"
@@ -238,14 +185,16 @@ def _doubts(tensors: PublishedTensors, keys: KeyMap) -> tuple[str, ...]:
     return tuple(doubts)
 
 
-def _sha256(path: Path, progress: Progress) -> str:
-    digest, done, total = hashlib.sha256(), 0, path.stat().st_size
-    with path.open("rb") as file:
-        while chunk := file.read(2**24):
-            digest.update(chunk)
-            done += len(chunk)
-            progress(f"reading {path.name}", done >> 20, total >> 20)
-    return digest.hexdigest()
+def _replaced(tensors: PublishedTensors, keys: KeyMap) -> Iterator[str]:
+    """Say which components a later file has, in part or whole, instead of an earlier."""
+    names: dict[Path, list[str]] = {}
+    for name, places in keys.components.items():
+        for path in sorted(
+            {tensors.replaced[key] for key in set(places.values()) & set(tensors.replaced)}
+        ):
+            names.setdefault(path, []).append(name)
+    for path, replaced in names.items():
+        yield f"{path} replaces what an earlier file holds of {', '.join(replaced)}"
 
 
 def _card(

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import nn
 
 from xgem.denoisers.coupling import Coupling
@@ -63,13 +64,19 @@ _SIMPLE: Mapping[str, Callable[[], Iterable[Pair]]] = {
     "report_prompt": report_prompt_pairs,
     "report_vae": report_vae_pairs,
 }
-_VIDEO = re.compile(r"frameshift|temporal_|\.ff\.proj_")
+_FRAMES = r"frameshiftblock|temporal_attn|temporal_rel_pos_bias|ff\.proj_(in|out)"
+_VIDEO = re.compile(
+    r"model\.diffusion_model\.unet_(frontal|lateral)"
+    rf"\.(middle_block|(connecters_out|(in|out)put_blocks)\.\d+)\.\d+\.1\.({_FRAMES})\..+"
+    r"|autokl\.decoder\.(mid\.video_att|up\.\d+\.video_attn\.\d+)\.frameshiftblock\..+"
+    rf"|clip\.model\.vision_model\.encoder\.layers\.\d+\.temporal_self_attn\.({_FRAMES})\..+"
+)
 _BUFFER = re.compile(
     r"optimus\.decoder\.transformer\.h\.\d+\.attn\.bias"
     r"|clip\.model\.(text|vision)_model\.embeddings\.position_ids"
 )
 _FATES: Mapping[str, Callable[[str], bool]] = {
-    "video": lambda key: _VIDEO.search(key) is not None,
+    "video": lambda key: _VIDEO.fullmatch(key) is not None,
     "buffers": lambda key: key in SCHEDULE or _BUFFER.fullmatch(key) is not None,
     "tied": lambda key: key == HEAD,
     "training": lambda key: key == TEMPERATURE,
@@ -124,6 +131,25 @@ def map_keys(model: Model, shapes: Mapping[str, Shape]) -> KeyMap:
     _refuse("is missing from a part that is there", lacking)
     _refuse("is of another shape", list(_misshapen(model, components, shapes)))
     return KeyMap(components, **fates, missing=tuple(missing))
+
+
+def require_real(keys: KeyMap, dtypes: Mapping[str, torch.dtype]) -> None:
+    """Check that what is taken of the release are real numbers.
+
+    Args:
+        keys: what becomes of each tensor.
+        dtypes: of each tensor that there is, by the release's full key.
+
+    Raises:
+        CheckpointError: a weight is of whole or of complex numbers.
+    """
+    taken = [key for part in keys.components.values() for key in part.values()]
+    strange = [
+        f"{key} ({str(dtypes[key]).removeprefix('torch.')})"
+        for key in (*taken, *keys.tied, *keys.training)
+        if not dtypes[key].is_floating_point
+    ]
+    _refuse("is not of floating-point numbers", strange)
 
 
 def released_keys(model: Model, keys: Collection[str]) -> dict[str, dict[str, str]]:
@@ -194,6 +220,9 @@ def _misshapen(
             # Linear layers of the release's image autoencoder are 1 x 1 convolutions.
             if shapes[theirs] not in (shape, (*shape, 1, 1)):
                 yield f"{theirs} {list(shapes[theirs])} instead of {list(shape)}"
+    for second, first in ((HEAD, shapes.get(EMBEDDING)), (TEMPERATURE, ())):
+        if second in shapes and first is not None and shapes[second] != first:
+            yield f"{second} {list(shapes[second])} instead of {list(first)}"
 
 
 def _refuse(problem: str, keys: list[str]) -> None:

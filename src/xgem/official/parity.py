@@ -30,11 +30,16 @@ def check(folder: Path) -> Iterator[Comparison]:
 
     Raises:
         ConfigError: ``config.json`` is absent or of another form.
-        CheckpointError: a file is absent or damaged, or its weights do not fit the settings.
+        CheckpointError: a file is absent or damaged, lacks an input of what it holds, or its
+            weights do not fit the settings.
     """
     reference = ReferenceFolder(folder)
     model = reference.model
-    unets = Reader(reference.values("io_unet"))
+
+    def reader(name: str) -> Reader:
+        return Reader(reference.values(name), f"{folder / name}.safetensors")
+
+    unets = reader("io_unet")
     groups: dict[str, Callable[[Reader], Values]] = {
         "schedule": lambda io: schedule_values(model),
         "io_unet": lambda io: denoiser_values(model, io),
@@ -45,12 +50,12 @@ def check(folder: Path) -> Iterator[Comparison]:
         "io_clip": lambda io: prompt_values(model, io),
     }
     for name, values in groups.items():
-        reader = Reader(reference.values(name))
-        computed = dict(values(reader))
-        for output in reader.outputs():
+        io = reader(name)
+        computed = dict(values(io))
+        for output in io.outputs():
             if output not in computed:
                 yield Comparison(output, torch.inf, torch.inf, "absolute", 0.0)
                 continue
             ours = computed[output]
             tolerance = reference.tolerance(output, _TOLERANCES[ours.measure])
-            yield compare(output, ours, reader.output(output), tolerance)
+            yield compare(output, ours, io.output(output), tolerance)

@@ -1,6 +1,6 @@
 """Denoisers, environment encoders and couplings against the release's, one forward pass each."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,9 @@ SHRUNK = 0.7
 """Clean latents of ``loss`` tensors are this share of the inputs."""
 
 Latents = Mapping[Modality, Tensor]
+_NAMES = {modality: name for name, modality in RELEASED_NAMES.items()}
+_HOW_MANY = {"single": {1}, "mix": {1}, "joint": {1, 2, 3}, "loss": {2}, "q_sample": {1}}
+"""By kind of tensor, how many modalities it may name."""
 
 
 def modalities_in(text: str) -> list[Modality]:
@@ -30,22 +33,24 @@ def modalities_in(text: str) -> list[Modality]:
 
 
 def denoiser_values(model: Model, io: Reader) -> Iterator[tuple[str, Computed]]:
-    """Compute what ``io_unet`` holds of outputs."""
+    """Compute what ``io_unet`` holds of outputs, as far as their kinds are known."""
     timestep = io["t"]
     contexts = io["context1"], io["context2"]
-    inputs = {m: io[f"x_{name}"] for name, m in RELEASED_NAMES.items() if f"x_{name}" in io}
+    # What is given is no output, even where nothing was computed from it.
+    _inputs(io, [m for name, m in RELEASED_NAMES.items() if f"x_{name}" in io])
 
     def single(text: str) -> dict[str, Tensor]:
         (modality,) = modalities_in(text)
+        inputs = _inputs(io, [modality])
         return {"out": _predict(model, inputs, timestep, contexts[0])[modality]}
 
     def mixed(text: str) -> dict[str, Tensor]:
         (modality,) = modalities_in(text)
         context = mix([context[:, 0] for context in contexts], MIX)
-        return {"out": _predict(model, inputs, timestep, context)[modality]}
+        return {"out": _predict(model, _inputs(io, [modality]), timestep, context)[modality]}
 
     def joint(text: str) -> dict[str, Tensor]:
-        together = {m: inputs[m] for m in modalities_in(text)}
+        together = _inputs(io, modalities_in(text))
         vectors = _vectors(model, together, timestep)
         predicted = _predict(model, together, timestep, contexts[0], vectors)
         found = {}
@@ -56,7 +61,8 @@ def denoiser_values(model: Model, io: Reader) -> Iterator[tuple[str, Computed]]:
         return found
 
     def loss(text: str) -> dict[str, Tensor]:
-        noise = {RELEASED_NAMES[n]: io[f"loss.{text}.noise_{n}"] for n in text.split("+")}
+        inputs = _inputs(io, modalities_in(text))
+        noise = {m: io[f"loss.{text}.noise_{_NAMES[m]}"] for m in inputs}
         noisy = {m: _noisy(model, SHRUNK * inputs[m], noise[m], timestep) for m in noise}
         vectors = _vectors(model, noisy, timestep)
         predicted = _predict(model, noisy, timestep, contexts[0], vectors)
@@ -64,6 +70,7 @@ def denoiser_values(model: Model, io: Reader) -> Iterator[tuple[str, Computed]]:
 
     def noised(text: str) -> dict[str, Tensor]:
         (modality,) = modalities_in(text)
+        inputs = _inputs(io, [modality, LATERAL])
         return {"": _noisy(model, inputs[modality], inputs[LATERAL], timestep)}
 
     kinds: dict[str, Callable[[str], dict[str, Tensor]]] = {
@@ -74,13 +81,14 @@ def denoiser_values(model: Model, io: Reader) -> Iterator[tuple[str, Computed]]:
         "q_sample": noised,
     }
     for kind, text in sorted({tuple(name.split(".")[:2]) for name in io if "." in name}):
+        if not _is_known(kind, text):
+            continue
         for rest, value in kinds[kind](text).items():
             yield f"{kind}.{text}.{rest}".rstrip("."), Computed(value)
 
 
 def probe_values(model: Model, probes: Reader, io: Reader) -> Iterator[tuple[str, Computed]]:
     """Compute what ``probes_unet`` holds: what blocks give on the way of a single output."""
-    inputs = {m: io[f"x_{name}"] for name, m in RELEASED_NAMES.items() if f"x_{name}" in io}
     for name, modality in RELEASED_NAMES.items():
         if not any(probe.startswith(f"probe.{name}.") for probe in probes):
             continue
@@ -92,13 +100,24 @@ def probe_values(model: Model, probes: Reader, io: Reader) -> Iterator[tuple[str
         seen: dict[str, Tensor] = {}
         hooks = [block.register_forward_hook(_keep(seen, key)) for key, block in blocks.items()]
         try:
-            _predict(model, {modality: inputs[modality]}, io["t"], io["context1"])
+            _predict(model, _inputs(io, [modality]), io["t"], io["context1"])
         finally:
             for hook in hooks:
                 hook.remove()
         yield from ((f"probe.{name}.{key}", Computed(value)) for key, value in seen.items())
     channels = model.parts[FRONTAL].denoiser.config.model_channels
     yield "probe.timestep_embedding", Computed(sinusoids(io["t"].float(), channels))
+
+
+def _is_known(kind: str, text: str) -> bool:
+    names = text.split("+")
+    known = set(names) <= RELEASED_NAMES.keys() and len(set(names)) == len(names)
+    return known and len(names) in _HOW_MANY.get(kind, ())
+
+
+def _inputs(io: Reader, modalities: Iterable[Modality]) -> dict[Modality, Tensor]:
+    """Noisy latents of the modalities."""
+    return {modality: io[f"x_{_NAMES[modality]}"] for modality in modalities}
 
 
 def _keep(seen: dict[str, Tensor], key: str) -> Callable[[nn.Module, object, Tensor], None]:

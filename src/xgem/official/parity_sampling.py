@@ -40,7 +40,14 @@ def _trajectory(model: Model, ddim: Reader, tag: str, eta: float) -> Iterator[tu
     for name, value in _levels(model, steps, eta).items():
         yield f"{tag}.ddim_{name}", Computed(value)
 
-    names = {m: n for n, m in RELEASED_NAMES.items() if f"{tag}.xT_{n}" in ddim}
+    kinds = ("xT", "traj", "final")
+    names = {
+        modality: name
+        for name, modality in RELEASED_NAMES.items()
+        if any(f"{tag}.{kind}_{name}" in ddim for kind in kinds)
+    }
+    if not names:  # of a modality that we do not know
+        return
     unconditional, prompt = ddim[f"{tag}.context_uncond_then_cond"].chunk(2)
     contexts = {modality: Context(prompt, unconditional) for modality in names}
     starts = {modality: ddim[f"{tag}.xT_{name}"] for modality, name in names.items()}

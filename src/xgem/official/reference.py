@@ -14,10 +14,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from xgem.errors import CheckpointError
-from xgem.model import Model, build_model
-from xgem.official.configuration import ReleasedSettings, read_settings, released_model
+from xgem.model import Model
+from xgem.official.configuration import (
+    ReleasedSettings,
+    empty_model,
+    read_settings,
+    released_model,
+)
 from xgem.official.conversion import ComponentTensors
-from xgem.official.key_map import map_keys
+from xgem.official.key_map import map_keys, require_real
 from xgem.weights import fill
 
 WEIGHTS = ("unet_frontal", "unet_lateral", "unet_text", "vae", "optimus", "clip")
@@ -33,7 +38,7 @@ class ReferenceFolder:
         """Read settings and weights.
 
         Raises:
-            ConfigError: ``config.json`` is absent or of another form.
+            ConfigError: ``config.json`` is absent, of another form, or of no network.
             CheckpointError: a file is absent or damaged, or its weights do not fit the settings.
         """
         self.folder = folder
@@ -56,11 +61,12 @@ class ReferenceFolder:
         return otherwise
 
     def _model(self) -> Model:
-        model = build_model(released_model(self.settings), weights=False).eval()
+        model = empty_model(released_model(self.settings)).eval()
         tensors: dict[str, Tensor] = {}
         for name in WEIGHTS:
             tensors |= _load(self.folder / f"{name}.safetensors")
         keys = map_keys(model, {key: tuple(tensor.shape) for key, tensor in tensors.items()})
+        require_real(keys, {key: tensor.dtype for key, tensor in tensors.items()})
         if keys.missing:
             raise CheckpointError(
                 f"{self.folder} holds no weights of {', '.join(keys.missing)}; copy it again"

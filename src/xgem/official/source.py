@@ -8,7 +8,7 @@ authors load them, a later one over an earlier.
 import pickle
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from xgem.official.mapped_pickle import MappedPickle
 MAPPED = 2**30
 """Bytes of mapped tensors after which the memory of what was read is given back."""
 
+_ZIP = b"PK\x03\x04"
+"""How a zip archive begins."""
 _ROOTS = {
     "diffusion_model.": "model.",
     "model.text_": "clip.",
@@ -31,8 +33,11 @@ _ROOTS = {
     "decoder.": "optimus.",
 }
 """How keys begin that a stage saved, and what is missing before them."""
-_UNNAMED = "model.diffusion_model.unet_image."
+_UNETS = "model.diffusion_model.unet_"
+_UNNAMED = f"{_UNETS}image."
 """Older stages call the one image denoiser that they train so, whichever view it is of."""
+_TRAINED = f"{_UNETS}frontal."
+"""Newer ones train this one, whichever view they train, and save it among all others."""
 
 
 @dataclass(frozen=True)
@@ -41,31 +46,65 @@ class PublishedFile:
 
     path: Path
     view: str | None = None
-    """Which view's denoiser its ``unet_image`` is: "frontal" or "lateral"."""
+    """Which view's training saved it, "frontal" or "lateral", where it holds a denoiser of one."""
 
     @property
     def mapped(self) -> bool:
         """Whether it can be mapped; before torch 1.6 files were not zip archives."""
         return zipfile.is_zipfile(self.path)
 
-    def full_key(self, key: str) -> str:
-        """Complete what a stage left out of a key.
+    @property
+    def cut_off(self) -> bool:
+        """Whether it is the beginning of a zip archive, whose end is missing."""
+        with self.path.open("rb") as file:
+            return file.read(len(_ZIP)) == _ZIP and not self.mapped
+
+    def full_keys(self, keys: Collection[str]) -> dict[str, str]:
+        """Say which of the file's keys are read, and complete what a stage left out of each.
+
+        Where a view is said, and no denoiser is called ``unet_image``, the file holds all that the
+        authors' training has in memory, of which training of either view trains ``unet_frontal``:
+        that alone is read, as the denoiser of the view.
 
         Raises:
-            CheckpointError: the key is of a view that is not said.
+            CheckpointError: a key is of a view that is not said, a view is said and there is no
+                denoiser of one, or two keys are one when completed.
+
+        Source: OFFICIAL release, section B, 18.
         """
-        if self.path.stem.startswith("model.model."):  # named after the one block that it holds
-            key = f"{self.path.stem.removeprefix('model.')}.{key}"
-        root = next((root for start, root in _ROOTS.items() if key.startswith(start)), "")
-        full = root + key
-        if not full.startswith(_UNNAMED):
-            return full
-        if self.view is None:
+        full = {key: self._completed(key) for key in keys}
+        unnamed = any(key.startswith(_UNNAMED) for key in full.values())
+        if unnamed and self.view is None:
             raise CheckpointError(
                 f"{self.path} holds a denoiser of one view, but not of which; write "
                 f"frontal={self.path} or lateral={self.path}"
             )
-        return full.replace("unet_image", f"unet_{self.view}", 1)
+        if self.view is None:
+            return full
+        if not unnamed:
+            full = {key: place for key, place in full.items() if place.startswith(_TRAINED)}
+        if not full:
+            raise CheckpointError(
+                f"{self.path} holds neither unet_image nor unet_frontal, which training of a view "
+                f"saves; write it without {self.view}="
+            )
+        trained = _UNNAMED if unnamed else _TRAINED
+        home = f"{_UNETS}{self.view}."
+        full = {
+            key: home + place.removeprefix(trained) if place.startswith(trained) else place
+            for key, place in full.items()
+        }
+        if len(set(full.values())) < len(full):
+            raise CheckpointError(
+                f"{self.path} holds unet_image and unet_{self.view}; write it as the other view"
+            )
+        return full
+
+    def _completed(self, key: str) -> str:
+        if self.path.stem.startswith("model.model."):  # named after the one block that it holds
+            key = f"{self.path.stem.removeprefix('model.')}.{key}"
+        root = next((root for start, root in _ROOTS.items() if key.startswith(start)), "")
+        return root + key
 
 
 class PublishedTensors(Mapping[str, Tensor]):
@@ -83,9 +122,21 @@ class PublishedTensors(Mapping[str, Tensor]):
         """
         self._tensors: dict[str, tuple[Tensor, MappedPickle | None]] = {}
         self._read = 0
+        self.replaced: dict[str, Path] = {}
+        """By full key, the file that stands over an earlier one."""
+        self.doubts: list[str] = []
+        """What was read otherwise than a file's own keys say, one sentence each."""
         for file in files:
             mapped, tensors = _open(file)
-            self._tensors |= {file.full_key(k): (tensor, mapped) for k, tensor in tensors.items()}
+            full = file.full_keys(tensors)
+            self.replaced |= {key: file.path for key in full.values() if key in self._tensors}
+            self._tensors |= {place: (tensors[key], mapped) for key, place in full.items()}
+            if len(full) < len(tensors):
+                self.doubts.append(
+                    f"of {file.path} its unet_frontal alone is read, as unet_{file.view}: training "
+                    f"of either view trains that one; its {len(tensors) - len(full)} other tensors "
+                    f"are not read"
+                )
 
     def __len__(self) -> int:
         return len(self._tensors)
@@ -107,6 +158,11 @@ class PublishedTensors(Mapping[str, Tensor]):
         """Of all tensors, without reading them."""
         return {key: tuple(tensor.shape) for key, (tensor, _) in self._tensors.items()}
 
+    @property
+    def dtypes(self) -> dict[str, torch.dtype]:
+        """Of all tensors, without reading them."""
+        return {key: tensor.dtype for key, (tensor, _) in self._tensors.items()}
+
     def forget(self) -> None:
         """Let the system take back the memory of what was read."""
         for mapped in {mapped for _, mapped in self._tensors.values() if mapped is not None}:
@@ -118,10 +174,11 @@ def require_room(file: PublishedFile) -> str | None:
     """Say what memory a file needs that cannot be mapped; None where it needs none worth saying.
 
     Raises:
-        CheckpointError: there is no such file, or not as much memory.
+        CheckpointError: there is no such file, a part of it, or not as much memory.
     """
     if not file.path.is_file():
         raise CheckpointError(f"{file.path} is no file; name the published weights, MedCoDi-M.pt")
+    _require_end(file)
     if file.mapped:
         return None
     need, have = file.path.stat().st_size, _available()
@@ -133,16 +190,25 @@ def require_room(file: PublishedFile) -> str | None:
     return said
 
 
+def _require_end(file: PublishedFile) -> None:
+    if file.cut_off:
+        size = file.path.stat().st_size
+        raise CheckpointError(f"{file.path} is cut off after {size} bytes; download it again")
+
+
 def _open(file: PublishedFile) -> tuple[MappedPickle | None, dict[str, Tensor]]:
     """Its tensors, without values where it is mapped."""
     mapped = None
     try:
+        _require_end(file)
         if file.mapped:
             mapped = MappedPickle(file.path)
             content = mapped.structure
         else:
             with warnings.catch_warnings(action="ignore"):  # of pickles by other programs
                 content = torch.load(file.path, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{file.path} holds more than tensors, or is damaged ({_first(error)}); nothing in it "
