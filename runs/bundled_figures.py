@@ -69,7 +69,7 @@ def main(
     results["seconds"] = round(time.monotonic() - started)
     file = docs / "bundled.json"
     kept = json.loads(file.read_text()) if file.exists() else {}
-    fresh = alike(plain(results))
+    fresh = alike(json.loads(json.dumps(plain(results))))
     same = {number: other for number, other in kept.items() if alike(other) == fresh}
     docs.mkdir(parents=True, exist_ok=True)
     write_json(file, dict(sorted((same | {str(seeds): plain(results)}).items())))

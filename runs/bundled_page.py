@@ -64,6 +64,8 @@ over studies (bootstrap). Made by
 
 ## What is aimed at
 
+[What is missed, and what would close it](missed.md).
+
 {bars(sets)}
 
 ## Every direction
@@ -120,9 +122,9 @@ phantoms and {results["beside"]:,} others):
 One report that says nothing is wrong, completed {phantoms["count"]} times (T->F+L). What it does
 not say is read off both views by ridge regressions on the judge's features and a thumbnail, learned
 from {results["beside"]:,} phantoms. Read in F, in L: correlation with the truth in phantoms. True:
-correlation of what is read in F with what is read in L, in phantoms without findings. One sample,
-two samples: the same of the views of one sample, and of two that were made of the same report
-independently. Attributes that are read worse than .3 in either view say nothing.
+correlation of what is read in F with what is read in L, in phantoms without findings. Made
+together: the same of the views of one sample; after the slash, of the views of two, which were made
+of the same report independently. Attributes that are read worse than .3 in either view say nothing.
 
 {records(results["attributes"])}
 
@@ -198,7 +200,9 @@ def bars(sets: Mapping[str, Rows]) -> str:
 def decided(attributes: Rows) -> tuple[int, int]:
     """On how many attributes the views of a sample agree, and how many can be read."""
     readable = [row for row in attributes.values() if row["says something"] == "yes"]
-    return sum(row["difference"]["low"] > 0 for row in readable), len(readable)
+    together = [row["made together"] for row in readable]
+    beyond = [one["paired"]["low"] > one["shuffled"]["value"] for one in together]
+    return sum(beyond), len(readable)
 
 
 def verdict(met: Sequence[bool]) -> str:

@@ -207,7 +207,8 @@ F with L: correlation of the judge's logits, mean over the findings that both vi
 T with L: AUROC of the judge's logits against what the report says. In brackets 95 % over studies;
 after the slash, the same of shuffled studies. Prevalence: the largest difference of a finding, as
 it is seen or told, from {results["studies"]} true studies, of which chance alone moves it by some
-.05. Made by `python runs/couplings.py`; `couplings.json` holds all numbers.
+.06. Made by `python runs/couplings.py --count {results["studies"]}`; `couplings.json` holds all
+numbers.
 
 `CROSS` adds what the environment vectors of the other outputs say after every block, in the
 paper's form for small networks; `OWN` is the release's, which hears itself. As prompt: the vector

@@ -4,17 +4,15 @@ One report that says nothing is wrong, completed again and again: whatever the t
 share beyond those of two samples, the report cannot have told them.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from completed import VIEWS, Completed, Scores
 
-from xgem.evaluation.agreement import correlation, correlations, derangement
+from xgem.evaluation.agreement import agreement, correlation, correlations
 from xgem.evaluation.attributes import ATTRIBUTES, AttributeReader, attributes_of
-from xgem.evaluation.bootstrap import bootstrap
 from xgem.phantoms.anatomy import sample_patient
-from xgem.study import FRONTAL, LATERAL, Modality
+from xgem.study import Modality
 
 READABLE = 0.3
 """How well an attribute must be read in each view, for its agreement to say anything."""
@@ -32,39 +30,20 @@ def attributes(completed: Completed, others: tuple[range, Scores]) -> Rows:
     normal = [place for place, study in enumerate(completed.studies) if not study.findings]
     study = completed.studies[normal[0]]
     made = completed.made("T->F+L", "one report", of=[study] * len(completed.studies))
-    apart = derangement(len(completed.studies), np.random.default_rng(0))
     read = Readers(others)
     own = attributes_of([sample_patient(seed) for seed in completed.seeds])
     true = {view: read(completed.true(), view) for view in VIEWS}
     samples = {view: read(made, view) for view in VIEWS}
     rows: Rows = {}
     for place, name in enumerate(ATTRIBUTES):
-
-        def together(rows: np.ndarray, place: int = place) -> float:
-            return agree(samples, rows, rows, place)
-
-        def different(rows: np.ndarray, place: int = place) -> float:
-            return agree(samples, rows, apart[rows], place)
-
-        def gained(
-            rows: np.ndarray,
-            one: Callable[[np.ndarray], float] = together,
-            other: Callable[[np.ndarray], float] = different,
-        ) -> float:
-            return one(rows) - other(rows)
-
+        column = slice(place, place + 1)
         known = {view: float(correlations(true[view], own)[place]) for view in VIEWS}
         rows[name] = {
             **{f"read in {view.letter}": known[view] for view in VIEWS},
-            "true": agree(true, np.array(normal), np.array(normal), place),
-            **{
-                column: bootstrap(statistic, len(completed.studies), resamples=RESAMPLES)
-                for column, statistic in (
-                    ("one sample", together),
-                    ("two samples", different),
-                    ("difference", gained),
-                )
-            },
+            "true": correlation(*(true[view][normal, column] for view in VIEWS)),
+            "made together": agreement(
+                correlation, *(samples[view][:, column] for view in VIEWS), resamples=RESAMPLES
+            ),
             "says something": "yes" if min(known.values()) >= READABLE else "no",
         }
     return rows
@@ -87,11 +66,3 @@ class Readers:
 def seen(scores: Scores, view: Modality) -> np.ndarray:
     """Features of the judge beside the pixels of a thumbnail."""
     return np.hstack([scores[f"{view.letter} features"], scores[f"{view.letter} small"]])
-
-
-def agree(
-    read: dict[Modality, np.ndarray], frontal: np.ndarray, lateral: np.ndarray, place: int
-) -> float:
-    """Correlation of one attribute, read in the frontal views of rows and the lateral of others."""
-    columns = slice(place, place + 1)
-    return correlation(read[FRONTAL][frontal, columns], read[LATERAL][lateral, columns])

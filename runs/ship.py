@@ -79,7 +79,8 @@ def card_of(manifest: Manifest, runs: Sequence[Path]) -> dict[str, Any]:
         "recipe": tiny().name,
         "commit": manifest.card.get("commit") or commit(),
         "description": "demonstration model on simulated chests, not for clinical use",
-        "trained_on": "simulated chests, all of them derived from one public CT scan",
+        "trained_on": "simulated chests",
+        "anatomy": "of all of them derived from one public CT scan",
         "license": "MIT",
         "history": {
             name: f"{steps:,} steps, {seconds / 60:.0f} minutes"

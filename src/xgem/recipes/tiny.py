@@ -133,7 +133,8 @@ def _model() -> ModelConfig:
             guidance_interval=(0.033, 0.927),
             # Parts made in turn agree better than parts made at once; docs/results/couplings.md.
             joint="chained",
-            # A report says plainly what radiographs are then made to show.
+            # A report says plainly what radiographs are then made to show, and a lateral view more
+            # of the patient than a frontal one.
             chain=("T", "L", "F"),
             coupling_guidance=3.0,
         ),
