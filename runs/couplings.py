@@ -1,6 +1,6 @@
 """Couplings of the bundled denoisers, trained longer and in another form, side by side.
 
-    python runs/couplings.py [--count 200] [--out build/couplings] [--docs docs/results]
+    python runs/couplings.py [--count 128] [--out build/couplings] [--docs docs/results]
 
 Trains environment encoders and couplings on the frozen denoisers of the bundled model, on the
 phantoms that it learned last: in the paper's form (a vector that is added after every block), short
@@ -24,29 +24,25 @@ from bundled_figures import TRAINED_ON
 from bundled_page import text
 from completed import (
     HELD_OUT,
-    VIEWS,
     Completed,
     Scores,
     kept_under,
-    logits,
     phantoms,
     ready_judge,
     simulated,
 )
-from completed import told as named
 from joint_ablation import AS_PROMPT, coupled, learning
+from whole import agreements, prevalences
 
 from xgem.cli.progress import progress_bars
 from xgem.data.whole_file import write_json
-from xgem.evaluation.agreement import Agreement, agreement, correlation, mean_auroc
-from xgem.evaluation.findings import SCORED
 from xgem.evaluation.judge import Judge
 from xgem.evaluation.tables import plain, table
 from xgem.precision import or_fp32
 from xgem.progress import Progress
 from xgem.recipes.tiny import tiny
 from xgem.sampling.pipeline import XGeM
-from xgem.study import FRONTAL, LATERAL, Study
+from xgem.study import Study
 from xgem.training.joint import JointConfig
 from xgem.training.run import train
 from xgem.version import commit, version
@@ -54,7 +50,6 @@ from xgem.version import commit, version
 STUDIES = 5_120
 """Phantoms to learn from, the last `HELD_BACK` of them to validate on."""
 HELD_BACK = 256
-BOTH = SCORED[LATERAL]
 KNOWN = ("prompt_encoders", "image_vae", "report_vae", "image_unet", "report_denoiser")
 PAIRS = ("F with L", "T with F", "T with L")
 TRUE = "true studies"
@@ -85,7 +80,7 @@ GUIDANCE = (1.0, 3.0, 5.0)
 
 
 def main(
-    count: Annotated[int, typer.Option(min=8, help="Studies a way.")] = 200,
+    count: Annotated[int, typer.Option(min=8, help="Studies a way.")] = 128,
     shorten: Annotated[int, typer.Option(min=1, help="Divide all steps, to try it.")] = 1,
     out: Annotated[Path, typer.Option(help="Where runs go.")] = Path("build/couplings"),
     docs: Annotated[Path, typer.Option(help="Where results go.")] = Path("docs/results"),
@@ -98,7 +93,7 @@ def main(
             range(HELD_OUT, HELD_OUT + count), bundled.model.preprocessing.size, report
         )
         found = {
-            name: row(scores, judge)
+            name: {**agreements(scores, judge), "prevalences": prevalences(scores, judge)}
             for name, scores in ways(bundled, judge, studies, out, shorten, report)
         }
     results = {
@@ -174,23 +169,6 @@ def run_of(form: Trained, out: Path, shorten: int, report: Progress) -> Path:
         if not encodings.exists():
             shutil.copytree(run / "encoded", encodings)
     return run
-
-
-def row(scores: Scores, judge: Judge) -> Rows:
-    """How well the parts of whole studies agree, and how often findings are seen and told."""
-    frontal, lateral = (logits(scores, view, judge, BOTH) for view in VIEWS)
-    sided = logits(scores, FRONTAL, judge, SCORED[FRONTAL])
-    agreements: dict[str, Agreement] = {
-        "F with L": agreement(correlation, frontal, lateral),
-        "T with F": agreement(mean_auroc, named(scores, SCORED[FRONTAL]), sided),
-        "T with L": agreement(mean_auroc, named(scores, BOTH), lateral),
-    }
-    seen = {"F": frontal > 0, "L": lateral > 0, "T": named(scores, BOTH)}
-    often = {
-        letter: dict(zip(map(str, BOTH), map(float, found.mean(0)), strict=True))
-        for letter, found in seen.items()
-    }
-    return {**agreements, "prevalences": often}
 
 
 def page(results: Rows) -> str:

@@ -12,8 +12,9 @@ import numpy as np
 from completed import VIEWS, Completed, Scores, logits
 from completed import told as named
 from one_patient import attributes
+from whole import BOTH, agreements, prevalences
 
-from xgem.evaluation.agreement import agreement, correlation, mean_auroc
+from xgem.evaluation.agreement import correlation
 from xgem.evaluation.bootstrap import Estimate, bootstrap
 from xgem.evaluation.diversity import diversity, nearest
 from xgem.evaluation.findings import (
@@ -26,7 +27,7 @@ from xgem.evaluation.findings import (
     mean,
     presence,
 )
-from xgem.study import FRONTAL, LATERAL, REPORT, Modality, Study, Task
+from xgem.study import REPORT, Modality, Study, Task
 
 DIRECTIONS = (
     "F->L", "F->T", "F->L+T", "L->F", "L->T", "L->F+T", "T->F", "T->L", "T->F+L",
@@ -44,8 +45,6 @@ JOINT: dict[str, dict[str, Any]] = {
     "chained, F before L": {"joint": "chained", "chain": "TFL"},
 }
 """Ways to make whole studies from nothing."""
-BOTH = SCORED[LATERAL]
-"""Scored findings that both views show."""
 RESAMPLES = 300
 Rows = dict[str, Any]
 
@@ -196,16 +195,7 @@ class Figures:
 
     def joint(self) -> Rows:
         """How well the parts of whole studies agree."""
-        rows: Rows = {}
-        for way, scores in self.whole().items():
-            frontal, lateral = (logits(scores, view, self.judge, BOTH) for view in VIEWS)
-            sided = logits(scores, FRONTAL, self.judge, SCORED[FRONTAL])
-            rows[way] = {
-                "F with L": agreement(correlation, frontal, lateral),
-                "T with F": agreement(mean_auroc, named(scores, SCORED[FRONTAL]), sided),
-                "T with L": agreement(mean_auroc, named(scores, BOTH), lateral),
-            }
-        return rows
+        return {way: agreements(scores, self.judge) for way, scores in self.whole().items()}
 
     def differences(self) -> Rows:
         """How much more F and L agree in one way than in another, on the same seeds."""
@@ -230,19 +220,10 @@ class Figures:
 
         True ones are the scored phantoms and the others: fewer would be off by chance.
         """
-        rows: Rows = {}
         parts = ("F logits", "L logits", "T told")
         more = {part: np.concatenate([self.true[part], self.others[1][part]]) for part in parts}
-        for way, scores in (self.whole() | {"true studies": more}).items():
-            seen = {
-                view.letter: (logits(scores, view, self.judge, BOTH) > 0).mean(0) for view in VIEWS
-            }
-            seen["T"] = named(scores, BOTH).mean(0)
-            rows[way] = {
-                part: dict(zip(map(str, BOTH), map(float, shares), strict=True))
-                for part, shares in seen.items()
-            }
-        return rows
+        whole = self.whole() | {"true studies": more}
+        return {way: prevalences(scores, self.judge) for way, scores in whole.items()}
 
     def diversity(self) -> Rows:
         """How far generated radiographs and true ones cover each other; other true ones beside."""
