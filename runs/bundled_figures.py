@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 from bundled_page import page
-from completed import HELD_OUT, Completed, Scores, kept_under, ready_judge, simulated
+from completed import HELD_OUT, LEARNED, Completed, Scores, kept_under, ready_judge, simulated
 from figures import Figures, Rows
 
 from xgem.cli.progress import progress_bars
@@ -32,8 +32,6 @@ APART = 100_000
 """Between the seeds of the phantoms of one set and the next."""
 UNSEEN = HELD_OUT + 50_000
 """Seed of the first phantom that is only compared with; no model or judge has seen it."""
-TRAINED_ON = 10_000
-"""Seed of the first phantom that the model was last trained on; `tiny` trains on those from 0."""
 
 
 def main(
@@ -63,7 +61,7 @@ def main(
         figures = Figures(
             completed,
             compared(completed, range(UNSEEN, UNSEEN + beside), "others"),
-            compared(completed, range(TRAINED_ON, TRAINED_ON + beside), "training"),
+            compared(completed, LEARNED[:beside], "training"),
         )
         results = {**provenance(xgem, ready, first, count), "beside": beside, **figures.all()}
     results["seconds"] = round(time.monotonic() - started)

@@ -28,6 +28,10 @@ from xgem.study import FRONTAL, LATERAL, REPORT, Content, Modality, Study, Task
 
 HELD_OUT = 1_000_000
 """Seed of the first phantom that is scored; neither a model nor a judge has seen any above."""
+LEARNED = range(10_000, 15_120)
+"""Seeds of the phantoms that the bundled model was last trained on (`tiny` trains on those from 0);
+no judge has seen them, and the last `HELD_BACK` only validated the model."""
+HELD_BACK = 256
 VIEWS = (FRONTAL, LATERAL)
 TOLD: tuple[Target, ...] = tuple(dict.fromkeys((*ANY_SIDE, *BY_SIDE)))
 """What is looked for in reports."""

@@ -20,10 +20,11 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from bundled_figures import TRAINED_ON
 from bundled_page import text
 from completed import (
+    HELD_BACK,
     HELD_OUT,
+    LEARNED,
     Completed,
     Scores,
     kept_under,
@@ -47,9 +48,6 @@ from xgem.training.joint import JointConfig
 from xgem.training.run import train
 from xgem.version import commit, version
 
-STUDIES = 5_120
-"""Phantoms to learn from, the last `HELD_BACK` of them to validate on."""
-HELD_BACK = 256
 KNOWN = ("prompt_encoders", "image_vae", "report_vae", "image_unet", "report_denoiser")
 PAIRS = ("F with L", "T with F", "T with L")
 TRUE = "true studies"
@@ -160,8 +158,7 @@ def run_of(form: Trained, out: Path, shorten: int, report: Progress) -> Path:
     )
     run, encodings = out / form.folder, out / "encoded"
     if not (run / "model").exists():
-        seeds = range(TRAINED_ON, TRAINED_ON + STUDIES)
-        data = phantoms(seeds, recipe.model.preprocessing.size, report)
+        data = phantoms(LEARNED, recipe.model.preprocessing.size, report)
         if encodings.exists() and not run.exists():
             # The same prompts and latents serve all couplings.
             shutil.copytree(encodings, run / "encoded")

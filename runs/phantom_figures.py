@@ -1,7 +1,6 @@
 """How real phantoms look, whether they can be told by cheating, how reports are read: one page.
 
-    python runs/phantom_figures.py DATA [--shortcuts STORE] [--out build/phantom-figures]
-        [--docs docs/results]
+    python runs/phantom_figures.py DATA [--out build/phantom-figures] [--docs docs/results]
 
 DATA holds the real studies that phantoms are compared with: cxr-open/ (radiographs with
 manifest.jsonl) and NLMCXR_reports.tgz. Runs the benchmarks phantom_realism, phantom_shortcuts,
@@ -19,19 +18,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from completed import LEARNED, phantoms
 
+from xgem.cli.progress import progress_bars
 from xgem.data.whole_file import write_json
 from xgem.evaluation.tables import table
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+SIZE = 128
+"""Pixels a side that the bundled judge looks at."""
 Row = Mapping[str, Any]
 
 
 def main(
     data: Annotated[Path, typer.Argument(help="Folder of real studies.")],
-    shortcuts: Annotated[
-        Path | None, typer.Option(help="Store of phantoms for the probe; else simulated.")
-    ] = None,
     out: Annotated[Path, typer.Option(help="Where is kept what is done.")] = Path(
         "build/phantom-figures"
     ),
@@ -39,9 +39,11 @@ def main(
 ) -> None:
     """Measure, write."""
     realism = out / "realism"
+    with progress_bars() as report:
+        store = phantoms(LEARNED, SIZE, report)
     asked = {
         "phantom_realism": [data / "cxr-open", "--out", realism],
-        "phantom_shortcuts": ["--data", shortcuts] if shortcuts else [],
+        "phantom_shortcuts": ["--data", store],
         "phantom_reports": [data / "NLMCXR_reports.tgz"],
         "simulate_speed": [],
     }
