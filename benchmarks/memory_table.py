@@ -66,6 +66,8 @@ class Memory:
     moments: int
     average: int
     gathered: int
+    decoders: int
+    """What draws sample pictures, whole on every device."""
     activations: int
     again: int
     """Activations where each block is computed again: what goes into each, and one block's own."""
@@ -73,7 +75,7 @@ class Memory:
     def total(self, activations: int) -> int:
         """Sum up with one or the other way of keeping activations."""
         kept = self.weights + self.gradients + self.moments + self.average
-        return kept + self.gathered + activations
+        return kept + self.gathered + self.decoders + activations
 
 
 def main(
@@ -131,6 +133,9 @@ def measured(config: Any, model: Model, devices: int) -> Memory:
     share = devices if sharded else 1
     gathered = 4 * (loose + 2 * max(blocks)) if sharded else 0
     count = sum(p.numel() for p in trained)
+    inside = set(map(id, everything))
+    beside = (p for name in config.runs(model.config) for p in model.components[name].parameters())
+    decoders = sum(4 * p.numel() for p in beside if id(p) not in inside)
     plainly, largest = kept_for_the_way_back(learner, stage, batch)
     with computed_again(learner, stage, optimization) as other:
         again, _ = kept_for_the_way_back(other, stage, batch)
@@ -140,6 +145,7 @@ def measured(config: Any, model: Model, devices: int) -> Memory:
         moments=8 * count // share,
         average=4 * count // share,
         gathered=gathered,
+        decoders=decoders,
         activations=plainly,
         again=again + largest,
     )
@@ -290,7 +296,7 @@ def words(size: int, tokens: int) -> Tensor:
 def described(memory: Memory) -> list[str]:
     """Gigabytes, as the table shows them."""
     cells = [memory.weights, memory.gradients, memory.moments, memory.average, memory.gathered]
-    cells += [memory.activations, memory.total(memory.activations)]
+    cells += [memory.decoders, memory.activations, memory.total(memory.activations)]
     cells += [memory.again, memory.total(memory.again)]
     return [f"{value / 1e9:.1f}" for value in cells]
 
@@ -299,13 +305,14 @@ def page(rows: list[list[Any]]) -> str:
     """The table as a page."""
     header = [
         "stage", "devices", "weights", "gradients", "moments", "average", "gathered",
-        "activations", "in all", "recomputed", "in all",
+        "decoders", "activations", "in all", "recomputed", "in all",
     ]  # fmt: skip
     return f"""# Memory of training at the published width
 
 `mimic_256`, gigabytes on each device, at the published batch sizes; fp32 weights, optimizer and
 average, bf16 autocast. One device holds everything; several hold equal parts of weights, gradients,
-AdamW's moments and average (`sharded`, FSDP2), and gather a block at a time. Activations include
+AdamW's moments and average (`sharded`, FSDP2), and gather a block at a time; decoders that
+draw sample pictures are whole on each. Activations include
 the copies of weights in bf16 that autocast makes; attention is counted in bf16, as on GPUs. The
 last two columns are with `checkpoint_activations`. Counted by shapes, not measured on GPUs;
 allocators and libraries add to it.

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xgem.data.store_shards import sha256_of
+from xgem.file_hash import file_hash
 from xgem.phantoms import simulate
 from xgem.phantoms.releases import write_mimic_cxr
 from xgem.version import commit, version
@@ -114,7 +114,7 @@ def kill(process: subprocess.Popen[bytes], all_of_them: bool) -> None:
 def tree(folder: Path) -> dict[str, str]:
     """Every file of a store and its hash."""
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
-    return {file.relative_to(folder).as_posix(): sha256_of(file) for file in files}
+    return {file.relative_to(folder).as_posix(): file_hash(file) for file in files}
 
 
 def whole_parts(folder: Path) -> dict[str, int]:

@@ -26,11 +26,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from xgem.data.whole_file import write_json
+from xgem.file_hash import file_hash
 from xgem.model import Model
 from xgem.precision import Precision
 from xgem.recipes.tiny import tiny
 from xgem.training.denoising import Denoising, DenoisingConfig
-from xgem.training.encoding_shards import open_encodings
+from xgem.training.encoding_shards import MANIFEST, Manifest, open_encodings
 from xgem.training.loop import Training
 from xgem.training.precision import autocast
 from xgem.version import commit, version
@@ -128,16 +129,15 @@ def encodings(model: Model, folder: Path) -> Path:
     save_file(tensors, place / "rows-00000.safetensors")
     empty = {m.name: torch.zeros(model.config.prompt_width) for m in model.parts}
     save_file(empty, place / "empty.safetensors")
-    files = {file.name: _sha256(file) for file in place.glob("*.safetensors")}
-    ids = [str(study) for study in range(STUDIES)]
-    write_json(place / "encodings.json", {"made_by": {}, "ids": ids, "files": files})
+    manifest = Manifest(
+        schema_version=1,
+        made_by={},
+        ids=[str(study) for study in range(STUDIES)],
+        rows=STUDIES,
+        files={file.name: file_hash(file) for file in place.glob("*.safetensors")},
+    )
+    write_json(place / MANIFEST, manifest.model_dump(mode="json", by_alias=True))
     return place
-
-
-def _sha256(file: Path) -> str:
-    import hashlib
-
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def plain_loop(precision: Precision) -> Callable[[], None]:

@@ -24,7 +24,7 @@ from xgem.phantoms.store import write_phantoms
 from xgem.precision import or_fp32
 from xgem.progress import Progress
 from xgem.recipes.micro import micro
-from xgem.study import REPORT, Modality, Study
+from xgem.study import FRONTAL, LATERAL, REPORT, Modality, Study
 from xgem.training.recipe import Recipe, StageConfig
 from xgem.training.run import train
 
@@ -34,6 +34,8 @@ JUDGE_STUDIES = 3_000
 """Phantoms that the judge learns from."""
 SECONDS = "seconds"
 """Beside kept scores: how long they took, training included."""
+FREE = np.array(0.0)
+TRUE = "true studies"
 BASE = {"shared_space": 400, "autoencoders-image_vae": 1500, "autoencoders-report_vae": 800}
 """Steps of what all seeds and variants build on."""
 
@@ -60,7 +62,7 @@ class Bench:
     @cached_property
     def judge(self) -> Judge:
         """Trained at the first call."""
-        return judge_in(self.out, self.shorten, self.report)
+        return Judge.from_pretrained(judge_run(self.out, self.shorten, self.report) / "model")
 
     @cached_property
     def studies(self) -> list[Study]:
@@ -75,9 +77,23 @@ class Bench:
         found = kept(self.folder / f"seed-{seed}" / file, make)
         return found, float(found.pop(SECONDS))
 
+    def true(self) -> dict[str, np.ndarray]:
+        """What the parts of the scored studies themselves show and say."""
+        return self.kept(0, TRUE, lambda: parts_of(self.studies, self.judge) | {SECONDS: FREE})[0]
 
-def judge_in(out: Path, shorten: int, report: Progress) -> Judge:
-    """A judge of both views, trained first where it is not there yet."""
+    def beforehand(self) -> float:
+        """Seconds to train, once, what all seeds build on, and the judge; kept like scores."""
+
+        def trained() -> dict[str, np.ndarray]:
+            base = base_run(self.out, self.shorten, self.report)
+            judge = judge_run(self.out, self.shorten, self.report)
+            return {SECONDS: np.array(seconds_of(base) + seconds_of(judge))}
+
+        return float(kept(self.folder / "beforehand.npz", trained)[SECONDS])
+
+
+def judge_run(out: Path, shorten: int, report: Progress) -> Path:
+    """The run of a judge of both views, trained first where it is not there yet."""
     run = out / "judge"
     if not (run / "model").exists():
         seeds = range(SEEDS.start, SEEDS.start + max(256, JUDGE_STUDIES // shorten))
@@ -86,7 +102,7 @@ def judge_in(out: Path, shorten: int, report: Progress) -> Judge:
         brief = replace(OPTIMIZATION, steps=steps, save_every=steps // 2)
         recipe = JudgeRecipe(optimization=brief, held_out=128)
         train_judge(run, recipe, data=store, progress=report)
-    return Judge.from_pretrained(run / "model")
+    return run
 
 
 def held_out(count: int) -> list[Study]:
@@ -118,6 +134,12 @@ def said(studies: Sequence[Study]) -> np.ndarray:
     named = [findings_of(str(study.contents[REPORT])) for study in studies]
     found: np.ndarray = presence(named, ANY_SIDE)
     return found
+
+
+def parts_of(studies: Sequence[Study], judge: Judge) -> dict[str, np.ndarray]:
+    """Logits of the views ("F", "L") and what the reports name ("T"), by letter."""
+    views = {view.letter: seen(judge, view, studies) for view in (FRONTAL, LATERAL)}
+    return {**views, REPORT.letter: said(studies)}
 
 
 def truth_of(studies: Sequence[Study]) -> np.ndarray:

@@ -144,12 +144,9 @@ def _specks(
     places = np.flatnonzero(fine > 0.025)
     steps = np.diff(places, prepend=0)
     arrays = {
-        f"{name}_step": np.minimum(steps, 65535).astype(np.uint16),
+        f"{name}_step": steps.astype(np.uint32),
         f"{name}_density": np.clip(np.rint(fine.ravel()[places] * 160), 1, 255).astype(np.uint8),
     }
-    assert steps.max() < 65536 or name
-    arrays[f"{name}_start"] = np.array([places[0]])
-    arrays[f"{name}_step"] = steps.astype(np.uint32)
     if label is not None:
         depth, height, width = label.shape
         blocks = label.reshape(depth, height // 2, 2, width // 2, 2)

@@ -181,5 +181,8 @@ class Completed:
 
 def kept_under(xgem: XGeM, judge: Judge, seed: int, count: int) -> str:
     """Name of the folder of scores that belong together: of model, judge, phantoms and code."""
-    code = digest_of("phantoms", "data/labels.py", "evaluation", "sampling", "diffusion")
+    code = digest_of(
+        "phantoms", "data", "model.py", "prompts", "latents", "denoisers", "diffusion", "sampling",
+        "evaluation",
+    )  # fmt: skip
     return f"{str(xgem.checkpoint)[:6]}-{str(judge.checkpoint)[:6]}-{code}-{seed}-{count}"

@@ -188,8 +188,8 @@ numbers.
 `CROSS` adds what the environment vectors of the other outputs say after every block, in the
 paper's form for small networks; `OWN` is the release's, which hears itself. As prompt: the vector
 guesses the prompt of what its output is becoming, which is mixed into the context of the others,
-weighted by how sure it is; it learns without running the denoisers, a step of it takes a tenth of
-the time. Guidance is that on the coupling.
+weighted by how sure it is; it learns without running the denoisers, a step of it takes an eighth
+of the time. Guidance is that on the coupling.
 
 {table(["", *PAIRS, "prevalence"], rows)}
 

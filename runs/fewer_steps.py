@@ -249,7 +249,8 @@ those of the true radiographs, mean over views. Passes: calls of the network for
 guided step takes two. Made by `python runs/fewer_steps.py`; `fewer_steps.json` holds all numbers
 and seeds.
 
-The cheapest within 2 % of the best is **{said(best)}**: AUROC {best["AUROC"]:.3f},
+The cheapest whose AUROC is within 2 % of the best, and whose FID is within 2 % of the least among
+those, is **{said(best)}**: AUROC {best["AUROC"]:.3f},
 FID {best["FID"]:.3g}, {best["passes"]} passes. {advice}
 
 {table(["", "guided", *columns], rows)}

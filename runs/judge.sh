@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The bundled judge, from nothing to how phantoms can be told by cheating.
+# A new bundled judge, from nothing to how phantoms can be told by cheating.
 #
 #   runs/judge.sh [RUN] [options of xgem judge train, such as --data STORE or --steps N]
 #

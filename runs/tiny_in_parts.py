@@ -52,7 +52,7 @@ PARTS = {
     "frontal": Part("denoising-frontal", 2200, 32, 5e-4, ("frontal_denoiser",)),
     "lateral": Part("denoising-lateral", 1500, 32, 5e-4, ("lateral_denoiser",)),
     "report": Part("denoising-report", 1500, 256, 1e-3, ("report_denoiser",)),
-    "joint": Part("joint", 80, 64, 1e-3, COUPLED),
+    "joint": Part("joint", 4000, 64, 2e-3, COUPLED),
 }
 ROUNDS = (("prompts", "report_vae"), ("report",), ("frontal", "lateral"), ("joint",))
 """What is trained side by side, and in which order: the report's denoiser encodes all studies for
@@ -73,6 +73,8 @@ def main(
     part: Annotated[str | None, typer.Option(help="Train this one here and now.")] = None,
 ) -> None:
     """Train all parts in their order."""
+    if until not in PARTS:
+        raise typer.BadParameter(f"{until} is none of {', '.join(PARTS)}", param_hint="--until")
     if part is not None:
         train_part(part, store, out, begun, share)
         return

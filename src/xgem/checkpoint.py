@@ -10,7 +10,6 @@ loads if its bytes have the recorded hash and its tensors are exactly those that
 ``model.json`` is read by `xgem.manifest`.
 """
 
-import hashlib
 import os
 import re
 import shutil
@@ -23,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from xgem.errors import CheckpointError, OutputError
+from xgem.file_hash import file_hash
 from xgem.manifest import (
     MANIFEST,
     SCHEMA,
@@ -157,7 +157,9 @@ def load_component(
             _require_equal_keys(path, set(component.tensors), set(weights.keys()), MANIFEST)
             tensors = {key: weights.get_tensor(key) for key in wanted}
     except SafetensorError as error:
-        raise CheckpointError(f"{path} is not a safetensors file ({error})") from error
+        raise CheckpointError(
+            f"{path} is not a safetensors file ({error}); copy the model again"
+        ) from error
     for key, tensor in tensors.items():
         if TensorSpec.of(tensor) != component.tensors[key]:
             raise CheckpointError(
@@ -231,8 +233,7 @@ def require_replaceable(folder: Path) -> None:
 
 
 def _require_hash(path: Path, component: Component) -> None:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = file_hash(path)
     if found != component.sha256:
         raise CheckpointError(
             f"{path} has changed: sha256 {found[:12]}..., {MANIFEST} says "

@@ -12,6 +12,8 @@ Place = Annotated[int, Field(ge=0, le=1_000_000)]
 """Counted from 0."""
 Factor = Annotated[int | float, Field(gt=0, le=256)]
 """One width over another."""
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""Of random numbers."""
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]

@@ -16,6 +16,7 @@ EARLIER = Provenance(
     solver="ddim",
     guidance={"F": 3.0, "T": 1.5},
     joint="parallel",
+    coupling="cross",
     coupling_guidance=1.0,
     preprocessing="128 x 128, policy xgem",
     inputs={"F": "a" * 64, "T": "b" * 64},
@@ -28,10 +29,15 @@ def test_weights_are_read_by_modality() -> None:
     assert parse_weights([]) is None
 
 
-@pytest.mark.parametrize("text", ["F", "F=", "F=two", "2"])
+@pytest.mark.parametrize("text", ["F", "F=", "F=two", "2", "=2", "F+L=2"])
 def test_a_weight_without_a_number_is_refused(text) -> None:
     with pytest.raises(ConfigError, match="as in F=2"):
         parse_weights([text])
+
+
+def test_one_modality_has_one_weight() -> None:
+    with pytest.raises(ConfigError, match="--weight F stands twice"):
+        parse_weights(["F=1", "f=2"])
 
 
 def test_an_interval_is_two_numbers() -> None:
@@ -60,6 +66,7 @@ def test_an_earlier_sample_brings_all_its_choices_back() -> None:
         guidance={"F": 3.0, "T": 1.5},
         solver="ddim",
         joint="parallel",
+        coupling="cross",
         coupling_guidance=1.0,
         guidance_interval=(0.0, 1.0),
         guidance_rescale=0.0,

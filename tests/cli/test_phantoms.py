@@ -42,5 +42,5 @@ def test_a_wrong_call_is_refused(xgem) -> None:
 
 def test_seeds_beyond_the_last_are_refused_and_nothing_is_written(xgem, tmp_path) -> None:
     given = ("phantoms", "--count", 2, "--seed", 2**32 - 1, "--out", "store")
-    xgem(*given).was_refused("begin with a lower --seed")
+    xgem(*given).was_refused("expected seeds from 0 to 4294967295; begin with another seed")
     assert not (tmp_path / "store").exists()

@@ -8,7 +8,7 @@ from xgem.data.preparing import PrepareConfig, local_engine, prepare
 from xgem.data.radiograph import Preprocessing
 from xgem.data.sources import source_named
 from xgem.data.store_schema import decode_png
-from xgem.data.store_shards import sha256_of
+from xgem.file_hash import file_hash
 from xgem.phantoms import simulate
 from xgem.phantoms.releases import write_folder
 from xgem.study import FRONTAL, REPORT
@@ -17,7 +17,7 @@ CONFIG = PrepareConfig(preprocessing=Preprocessing(size=32))
 
 
 def tree(folder):
-    return {file.name: sha256_of(file) for file in folder.rglob("*") if file.is_file()}
+    return {file.name: file_hash(file) for file in folder.rglob("*") if file.is_file()}
 
 
 def test_nothing_to_do_starts_no_cluster(monkeypatch):

@@ -24,8 +24,9 @@ from xgem.data.sources import source_named
 from xgem.data.sources.source import ListedStudy, Listing, SourceFacts
 from xgem.data.store import Store
 from xgem.data.store_check import check_store
-from xgem.data.store_shards import read_part, sha256_of
+from xgem.data.store_shards import read_part
 from xgem.errors import ConfigError, InputError, OutputError, StoreError
+from xgem.file_hash import file_hash
 from xgem.phantoms import simulate
 from xgem.phantoms.releases import (
     write_chexpert_plus,
@@ -75,7 +76,7 @@ def rows_of(path):
 
 def tree(folder):
     return {
-        file.relative_to(folder).as_posix(): sha256_of(file)
+        file.relative_to(folder).as_posix(): file_hash(file)
         for file in folder.rglob("*")
         if file.is_file()
     }

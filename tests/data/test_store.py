@@ -1,13 +1,9 @@
-import json
 import pickle
 import shutil
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from xgem.data.store import Store
-from xgem.data.store_schema import encode_png
 from xgem.study import FRONTAL, LATERAL, REPORT, Modality
 
 
@@ -59,21 +55,6 @@ def test_datasets_opens_it_by_itself(small_store, tmp_path, monkeypatch) -> None
     )
     assert (row["report"], row["labels"]["Edema"]) == ("Report 1.", 1)
     assert loaded["train"][0]["lateral"] is None
-
-
-def test_a_store_of_schema_1_is_still_read(tmp_path, study_of) -> None:
-    study = study_of(1)
-    row = {
-        "id": study.id, "frontal": encode_png(study.contents[FRONTAL], 8), "lateral": None,
-        "report": b"Report 1.", "findings": None, "synthetic": True,
-    }  # fmt: skip
-    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "studies-00000.parquet")
-    shard = {"file": "studies-00000.parquet", "rows": 1, "sha256": "0"}
-    manifest = {"schema": 1, "source": "phantoms", "preprocessing": {}, "shards": [shard]}
-    (tmp_path / "store.json").write_text(json.dumps(manifest))
-    (read,) = Store(tmp_path)
-    assert (read.id, read.contents[REPORT]) == (study.id, "Report 1.")
-    np.testing.assert_array_equal(read.contents[FRONTAL], study.contents[FRONTAL])
 
 
 def test_the_hash_names_the_contents(small_store, tmp_path) -> None:

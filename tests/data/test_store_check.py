@@ -5,7 +5,7 @@ import pytest
 
 from xgem.data.store import Store
 from xgem.data.store_check import check_store
-from xgem.data.store_shards import sha256_of
+from xgem.file_hash import file_hash
 
 
 def rewritten(store, change):
@@ -16,7 +16,7 @@ def rewritten(store, change):
     for row in rows:
         change(row)
     pq.write_table(table.from_pylist(rows, table.schema), file)
-    store.manifest["shards"][0]["sha256"] = sha256_of(file)
+    store.manifest["shards"][0]["sha256"] = file_hash(file)
     (store.folder / "store.json").write_text(json.dumps(store.manifest))
     return Store(store.folder)
 

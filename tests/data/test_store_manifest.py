@@ -70,10 +70,14 @@ def test_a_shard_outside_of_the_store_is_refused(small_store) -> None:
         read_manifest(small_store.folder)
 
 
-def test_another_folder_and_a_newer_schema_are_refused(small_store, tmp_path) -> None:
+def test_another_folder_is_refused(tmp_path) -> None:
     with pytest.raises(StoreError, match="not a finished store"):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("schema", [1, 99])
+def test_another_schema_is_refused(small_store, schema: int) -> None:
     path = small_store.folder / "store.json"
-    path.write_text(json.dumps({**small_store.manifest, "schema": 99}))
-    with pytest.raises(StoreError, match="schema 99"):
+    path.write_text(json.dumps({**small_store.manifest, "schema": schema}))
+    with pytest.raises(StoreError, match=f"schema {schema}, this xgem reads schema 2"):
         read_manifest(small_store.folder)

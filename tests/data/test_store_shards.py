@@ -9,9 +9,9 @@ from xgem.data.store_shards import (
     Prepared,
     Reject,
     read_part,
-    sha256_of,
     write_part,
 )
+from xgem.file_hash import file_hash
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_a_part_and_its_record_say_the_same(tmp_path, prepared):
     file, record = tmp_path / "a.parquet", tmp_path / "a.json"
     made = write_part(prepared(ROW_GROUP + 1), file, record)
     assert (made.rows, made.tallies["read"], len(made.rejects)) == (33, 33, 33)
-    assert (made.bytes, made.sha256) == (file.stat().st_size, sha256_of(file))
+    assert (made.bytes, made.sha256) == (file.stat().st_size, file_hash(file))
     stored = pq.ParquetFile(file)
     assert stored.schema_arrow.equals(columns(), check_metadata=True)
     assert [stored.metadata.row_group(g).num_rows for g in range(2)] == [32, 1]

@@ -6,8 +6,8 @@ import pytest
 
 from xgem.data import store_shards, store_writer
 from xgem.data.store import Store
-from xgem.data.store_shards import sha256_of
 from xgem.errors import OutputError, StoreError
+from xgem.file_hash import file_hash
 from xgem.phantoms import simulate
 
 pytestmark = pytest.mark.usefixtures("small_shards")
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("small_shards")
 def tree(folder):
     """Every file below, and its hash."""
     return {
-        file.relative_to(folder).as_posix(): sha256_of(file)
+        file.relative_to(folder).as_posix(): file_hash(file)
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
@@ -130,7 +130,7 @@ def test_the_manifest_vouches_for_every_other_file(small_store):
     manifest = json.loads((small_store.folder / "store.json").read_text())
     hashes = {s["file"]: s["sha256"] for s in manifest["shards"]} | manifest["files"]
     assert {"store.json": "", **hashes}.keys() == tree(small_store.folder).keys()
-    assert all(sha256_of(small_store.folder / name) == digest for name, digest in hashes.items())
+    assert all(file_hash(small_store.folder / name) == digest for name, digest in hashes.items())
     assert manifest["counts"]["train"]["rows"] == 7
     assert manifest["counts"]["train"]["holds"] == {"F+L+T": 4, "F+T": 3}
 

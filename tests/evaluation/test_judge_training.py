@@ -99,6 +99,20 @@ def test_another_recipe_does_not_go_on(spots, tmp_path):
         train_judge(tmp_path / "run", replace(TWO_STEPS, seed=1), data=spots)
 
 
+def test_a_damaged_record_is_named(spots, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "judge.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"judge.json is damaged .* begin another run"):
+        train_judge(tmp_path / "run", TWO_STEPS, data=spots)
+
+
+def test_too_few_phantoms_are_refused_before_they_are_simulated(tmp_path, monkeypatch):
+    monkeypatch.setattr("xgem.evaluation.judge_training.write_phantoms", None)
+    with pytest.raises(StoreError, match="5 studies, of which 36 are held out"):
+        train_judge(tmp_path / "run", BRIEF, seeds=range(5))
+    assert not (tmp_path / "run").exists()
+
+
 def test_without_a_store_phantoms_are_simulated(tmp_path):
     recipe = replace(TWO_STEPS, held_out=2)
     made = train_judge(tmp_path / "run", recipe, seeds=range(5, 11), size=32, workers=1)

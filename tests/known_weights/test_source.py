@@ -7,7 +7,7 @@ import torch
 from xgem.checkpoint import write_checkpoint
 from xgem.errors import CheckpointError
 from xgem.known_weights import source as module
-from xgem.known_weights.source import Library, Trained, open_part, open_source
+from xgem.known_weights.source import Library, Trained, open_source
 from xgem.manifest import checkpoint_hash
 from xgem.model import Model
 
@@ -26,9 +26,8 @@ def test_a_pipeline_of_diffusers_holds_several(library: Path, tmp_path: Path) ->
     source = open_source(str(tmp_path), "unet")
     assert isinstance(source, Library)
     assert "conv_in.weight" in source.tensors
-    assert open_part(str(tmp_path), "vae") is None
-    with pytest.raises(CheckpointError, match="is a pipeline of diffusers; name one of its"):
-        open_source(str(tmp_path))
+    assert open_source(str(tmp_path), "vae") is None
+    assert open_source(str(tmp_path)) is None
     (tmp_path / "tokenizer").mkdir()
     assert source.tokenizer == tmp_path / "tokenizer"
     assert source.trained_on == [f"unknown data ({tmp_path})"]
@@ -125,7 +124,7 @@ def test_a_hub_id_is_downloaded_and_a_typo_is_no_hub_id(
 
     asked = []
 
-    def download(name: str, allow_patterns: list[str]) -> str:
+    def download(name: str, allow_patterns: list[str], **_: object) -> str:
         asked.append(name)
         assert not any("bin" in pattern for pattern in allow_patterns)
         if name == "nobody/nothing":
@@ -140,7 +139,36 @@ def test_a_hub_id_is_downloaded_and_a_typo_is_no_hub_id(
         open_source("nobody/nothing")
     with pytest.raises(CheckpointError, match="name a folder or a hub id"):
         open_source("/no/such/folder")
-    assert asked == ["someone/vae", "nobody/nothing"]
+    assert asked == ["someone/vae", "someone/vae", "nobody/nothing"]
+
+
+def test_of_a_pipeline_on_the_hub_one_folder_is_fetched(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    (tmp_path / "model_index.json").write_text("{}")
+    (tmp_path / "unet").symlink_to(library / "unet")
+    weights = set()
+
+    def download(name: str, allow_patterns: list[str], **_: object) -> str:
+        weights.update(pattern for pattern in allow_patterns if "safetensors" in pattern)
+        return str(tmp_path)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    assert open_source("someone/pipeline") is None
+    assert not weights
+    assert isinstance(open_source("someone/pipeline", "unet"), Library)
+    assert weights == {"unet/*.safetensors"}
+
+
+def test_weights_after_averaging_are_taken(library: Path, tmp_path: Path) -> None:
+    for file in (library / "unet").iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "diffusion_pytorch_model.non_ema.safetensors").write_text("not read")
+    source = open_source(str(tmp_path))
+    assert isinstance(source, Library)
+    assert "conv_in.weight" in source.tensors
 
 
 def test_the_bundled_model_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

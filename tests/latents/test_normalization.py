@@ -21,6 +21,13 @@ def test_vectors_are_normalized_a_dimension() -> None:
     torch.testing.assert_close(normalization(raw).std(0), torch.ones(4), atol=1e-3, rtol=0)
 
 
+def test_it_is_fitted_where_it_is() -> None:
+    with torch.device("meta"):
+        normalization, raw = LatentNormalization(4, 0), torch.empty(500, 4)
+    normalization.fit(raw)
+    normalization.fit(raw, torch.ones(4, device="cpu"))
+
+
 def test_an_unfitted_one_has_the_released_scale() -> None:
     raw = torch.randn(2, 4, 3, 3)
     torch.testing.assert_close(LatentNormalization(4, 2, 1 / 0.18215)(raw), raw * 0.18215)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from xgem.errors import ConfigError
+from xgem.latents.report_writing import MarkIds
 from xgem.model import ModelConfig
 from xgem.share import ALONE, Share
 
@@ -94,6 +95,21 @@ def test_the_kl_term_is_annealed(vae) -> None:
     batch = vae.collate(REPORTS)
     kl = [vae.loss(batch, p, seeded())["kl"].item() for p in (0.0, 0.5, 1.0)]
     assert kl[0] == 0 < kl[1] < kl[2]
+
+
+def test_words_are_hidden_and_marks_are_not(vae, monkeypatch) -> None:
+    """Marks may have any ids: those of GPT-2 are its last."""
+    ids = vae.collate(REPORTS)
+    hiding = replace(vae.config, word_dropout=1.0).build()
+    shown = []
+    monkeypatch.setattr(hiding, "score", lambda ids, raw: shown.append(ids) or vae.score(ids, raw))
+    hiding.loss(ids, 0.0, seeded())
+    monkeypatch.setattr(type(hiding), "marks", MarkIds(int(ids[0, 1]), 1, 2))
+    hiding.loss(ids, 0.0, seeded())
+    (hidden, kept), pad = shown, hiding.decoder_tokens.pad
+    assert (hidden[:, 0] == hiding.decoder_tokens.bos).all()
+    assert (hidden[:, 1:] <= 2).all()
+    assert kept[0, 1] == ids[0, 1] != pad
 
 
 def test_emphasized_words_weigh_more(vae) -> None:

@@ -23,6 +23,7 @@ def provenance() -> Provenance:
         solver="ddim",
         guidance={"L": 3.0},
         joint="parallel",
+        coupling="cross",
         coupling_guidance=1.0,
         preprocessing="128 x 128, policy xgem",
         inputs=INPUTS,

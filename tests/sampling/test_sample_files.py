@@ -25,6 +25,7 @@ PROVENANCE = Provenance(
     solver="ddim",
     guidance=3.0,
     joint="parallel",
+    coupling="cross",
     coupling_guidance=1.0,
     preprocessing="8 x 8, policy xgem",
     inputs={},

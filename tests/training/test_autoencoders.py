@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -5,6 +6,7 @@ from xgem.errors import StoreError
 from xgem.model import Model
 from xgem.share import ALONE, Split
 from xgem.study import LATERAL, REPORT, Study
+from xgem.training import autoencoders
 from xgem.training.autoencoders import AutoencoderStage, AutoencoderStageConfig
 from xgem.training.stage import Optimization
 from xgem.training.studies import Studies
@@ -66,6 +68,20 @@ def test_passes_add_up_to_the_batch(small_model: Model, gappy_studies: Studies, 
     # Free bits and the average over tokens see one pass at a time.
     tolerance = 1e-5 if part == "image_vae" else 0.1
     torch.testing.assert_close(parts, loss(ALONE), rtol=tolerance, atol=0)
+
+
+def test_holders_may_come_late_in_the_store(small_model: Model, monkeypatch) -> None:
+    monkeypatch.setattr(autoencoders, "FITTED", 4)
+    studies = [
+        Study(id=str(n), contents={LATERAL: np.zeros((32, 32), np.float32)}) for n in range(8)
+    ]
+    studies += [Study(id=f"r{n}", contents={REPORT: f"Size {n}."}) for n in range(6)]
+    config = AutoencoderStageConfig(part="report_vae", optimization=FAST)
+    held = Studies(studies, range(14))
+    AutoencoderStage(config, small_model, held, held, 0).finish()
+    latents = small_model.parts[REPORT].autoencoder
+    normal = latents.to_latent(latents.collate([f"Size {n}." for n in range(4)]))
+    torch.testing.assert_close(normal.mean(0), torch.zeros_like(normal[0]), atol=1e-4, rtol=0)
 
 
 def test_studies_without_the_modality_are_passed_over_and_at_least_one_must_hold_it(

@@ -6,7 +6,7 @@ import torch
 
 from xgem.diffusion.process import Prediction, Process, alpha_bar, target
 from xgem.errors import StoreError
-from xgem.model import Model
+from xgem.model import Model, ModelConfig
 from xgem.share import ALONE, Split
 from xgem.study import CHEST, FRONTAL, Modality
 from xgem.training.denoising import Denoising, DenoisingConfig, denoising_errors
@@ -147,3 +147,14 @@ def test_a_share_of_rows_is_of_the_noisiest_tenth_of_timesteps(
     assert top == pytest.approx(share + (1 - share) * 0.1, abs=0.07)
     assert drawn.min() >= 0
     assert drawn.max() < count
+
+
+def test_the_only_modality_hears_its_own_empty_prompt(
+    small_config: ModelConfig, encoded: Encoded
+) -> None:
+    alone = tuple(parts for parts in small_config.modalities if parts.modality == FRONTAL)
+    model = Model(replace(small_config, modalities=alone))
+    config = DenoisingConfig(modality=FRONTAL, optimization=FAST)
+    batch = Denoising(config, model, encoded, encoded, 0).batch(0, ALONE, torch.Generator())
+    expected = encoded.empty[FRONTAL].expand_as(batch.prompt[:, 0])
+    torch.testing.assert_close(batch.prompt[:, 0], expected)

@@ -35,3 +35,12 @@ def test_the_weights_are_those_that_the_step_began_with(line, brief, tmp_path: P
     again = replay(tmp_path / "broken" / "diverged-00000006", line(), brief)
     assert again["fit"] == pytest.approx(records[6]["fit"], rel=1e-5)
     assert torch.isfinite(torch.tensor(again["fit"]))
+
+
+def test_a_gradient_that_was_not_finite_is_so_again(line, brief, tmp_path: Path) -> None:
+    with pytest.raises(DivergenceError):
+        train_stage(line(steep_at=6), brief, tmp_path, 0)
+    stage = line(steep_at=6)
+    replay(tmp_path / "diverged-00000006", stage, brief)
+    (weight, *_) = stage.trained.parameters()
+    assert not weight.grad.isfinite().all()

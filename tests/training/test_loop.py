@@ -1,4 +1,5 @@
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from safetensors import SafetensorError
 
 from xgem.errors import DivergenceError, OutputError
 from xgem.training import divergence, loop, state
+from xgem.training.ema import Ema
 from xgem.training.loop import Training, train_stage
 
 
@@ -101,6 +103,16 @@ def test_a_scaled_loss_that_overflows_skips_a_step_and_is_scaled_less(
     assert training.scaler.get_scale() < 2.0**20
 
 
+def test_a_step_that_was_skipped_is_not_averaged(line, brief, tmp_path: Path) -> None:
+    training = Training(line(), replace(brief, precision="fp16"), tmp_path, 0)
+    training.scaler.load_state_dict({**training.scaler.state_dict(), "scale": 2.0**20})
+    training.ema = Ema(training.learner, 0.5)
+    for average in training.ema.average.values():
+        average.zero_()
+    assert training.step(training._batches(training.done))["skipped"] == 1
+    assert not any(average.any() for average in training.ema.average.values())
+
+
 @pytest.mark.parametrize("passes", [2, 3, 8])
 def test_accumulated_passes_take_the_steps_of_whole_batches(
     line, brief, tmp_path: Path, passes: int
@@ -139,6 +151,15 @@ def test_the_last_states_and_the_best_are_kept(line, brief, tmp_path: Path) -> N
     train_stage(stage, replace(brief, steps=24, keep=2), tmp_path, 0)
     kept = sorted(path.name for path in (tmp_path / "states").iterdir())
     assert kept == ["step-00000008", "step-00000020", "step-00000024"]
+
+
+def test_a_validation_loss_that_is_no_number_is_not_the_best(line, brief, tmp_path: Path) -> None:
+    stage = line()
+    values = iter([math.nan, 2.0, 3.0])
+    stage.validation_loss = lambda split: {"fit": torch.tensor(next(values))}
+    training = Training(stage, brief, tmp_path, 0)
+    training.run()
+    assert training.best == (2.0, 8)
 
 
 def test_a_full_disk_leaves_the_states_before_it(line, brief, tmp_path: Path, monkeypatch) -> None:

@@ -58,15 +58,19 @@ def test_a_full_disk_while_records_are_dropped_is_said(tmp_path: Path, monkeypat
 
 def test_tensorboard_shows_the_same_numbers(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
-    metrics = Metrics(tmp_path / "stage", 0, tensorboard=True)
-    for step in (1, 2):
-        metrics.add({"step": step, "loss": float(step)})
-    metrics.close()
+    for stage in ("first", "second"):
+        for done, steps in ((0, (1, 2)), (1, (2, 3))):  # the second life takes a step again
+            metrics = Metrics(tmp_path / stage, done, tensorboard=True)
+            for step in steps:
+                metrics.add({"step": step, "loss": float(step)})
+            metrics.close()
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    board = EventAccumulator(str(tmp_path / "tensorboard"))
-    board.Reload()
-    assert [(e.step, e.value) for e in board.Scalars("stage/loss")] == [(1, 1.0), (2, 2.0)]
+    for stage in ("first", "second"):
+        board = EventAccumulator(str(tmp_path / "tensorboard" / stage))
+        board.Reload()
+        found = [(event.step, event.value) for event in board.Scalars("loss")]
+        assert found == [(1, 1.0), (2, 2.0), (3, 3.0)], stage
 
 
 def test_without_tensorboard_the_extra_is_named(tmp_path: Path, monkeypatch) -> None:

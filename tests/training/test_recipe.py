@@ -26,6 +26,9 @@ def test_a_recipe_comes_back_from_its_json(name: str) -> None:
         (("held_outs",), 3, "held_outs: Unexpected keyword argument"),
         (("stages", 0, "optimization", "ema"), True, "ema: Input should be a valid number"),
         (("stages", 0, "optimization", "eta"), 1.0, "eta: Unexpected keyword argument"),
+        (("seed",), -1, "seed: Input should be greater than or equal to 0"),
+        (("data", "seed"), -1, "data.seed: Input should be greater than or equal to 0"),
+        (("model", "autoencoders", "report_vae", "kl_start"), 1.0, "kl_start: .* less than 1"),
         (("model", "prompt_encoders", "image_prompt", "kind"), "x", "kind 'x' is none of"),
     ],
 )

@@ -18,7 +18,7 @@ from xgem.study import FRONTAL, LATERAL, REPORT, Study
 from xgem.training.divergence import replay
 from xgem.training.lora import Lora
 from xgem.training.processes import locked
-from xgem.training.recipe import Recipe
+from xgem.training.recipe import PhantomData, Recipe
 from xgem.training.run import open_stage, resume, train
 from xgem.training.run_record import read_run
 
@@ -84,6 +84,9 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_simulated(
         train(replace(recipe, data=None), tmp_path / "run")
     with pytest.raises(StoreError, match="of the 12 studies for training, 0 are left"):
         train(replace(recipe, held_out=12), tmp_path / "run")
+    beyond = PhantomData(studies=12, seed=2**32 - 11)
+    with pytest.raises(ConfigError, match=r"reach seed 4294967296, expected seeds from 0"):
+        train(replace(recipe, data=beyond), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

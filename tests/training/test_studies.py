@@ -39,6 +39,14 @@ def test_contents_are_unchanged_and_read_once() -> None:
     assert store.reads == 4
 
 
+@pytest.mark.parametrize("white", [255, 65535])
+def test_radiographs_keep_the_bits_that_they_have(white: int) -> None:
+    pixels = (np.arange(256).reshape(16, 16) * (white // 255)).astype(np.float32)
+    pixels = (pixels + (white > 255)) / np.float32(white)
+    studies = Studies([Study(id="f", contents={FRONTAL: pixels.clip(0, 1)})], range(1))
+    np.testing.assert_array_equal(studies.contents(FRONTAL, [0])[0], pixels.clip(0, 1))
+
+
 def test_signals_that_are_no_radiographs_keep_their_values() -> None:
     signal = np.linspace(-3, 3, 50, dtype=np.float32)
     studies = Studies([Study(id="e", contents={ECG: signal})], range(1))

@@ -67,17 +67,21 @@ def parse_weights(texts: Sequence[str]) -> dict[Modality, float] | None:
 
     Raises:
         TaskError: a letter is unknown.
-        ConfigError: a text is not a letter and a number.
+        ConfigError: a text is not a letter and a number, or a letter stands twice.
     """
-    weights = {}
+    weights: dict[Modality, float] = {}
     for text in texts:
         letter, _, number = text.partition("=")
         try:
             weight = float(number)
         except ValueError:
             raise ConfigError(f"--weight {text} is not a letter and a number, as in F=2") from None
-        for modality in parse_modalities(letter):
-            weights[modality] = weight
+        modalities = parse_modalities(letter)
+        if len(modalities) != 1:
+            raise ConfigError(f"--weight {text} is not one letter and a number, as in F=2")
+        if modalities[0] in weights:
+            raise ConfigError(f"--weight {modalities[0]} stands twice; give it one number")
+        weights[modalities[0]] = weight
     return weights or None
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xgem.cli.exit_codes import FAILED
 from xgem.cli.json_output import AsJson, print_result
 from xgem.cli.progress import progress_bars, warn
 from xgem.errors import ConfigError
@@ -134,4 +135,4 @@ def check(
         print_result("", {"tensors": [c.to_json() for c in made], "over": over}, as_json)
     typer.echo(f"{len(made)} tensors, {len(over)} over their tolerance", err=True)
     if over:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)

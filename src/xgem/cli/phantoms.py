@@ -8,7 +8,6 @@ import typer
 from xgem.cli.exit_codes import STOPPED
 from xgem.cli.json_output import AsJson, print_result
 from xgem.cli.progress import progress_bars
-from xgem.errors import ConfigError
 
 
 def phantoms(
@@ -26,13 +25,7 @@ def phantoms(
     """
     from xgem.data.radiograph import Preprocessing
     from xgem.phantoms.store import write_phantoms
-    from xgem.phantoms.streams import SEEDS
 
-    if seed + count > SEEDS:
-        raise ConfigError(
-            f"{count} studies from seed {seed} on reach seed {seed + count - 1}, the last is "
-            f"{SEEDS - 1}; begin with a lower --seed"
-        )
     try:
         with progress_bars() as progress:
             seeds = range(seed, seed + count)

@@ -84,13 +84,10 @@ def decode_dicom(data: bytes, name: str, policy: Policy, modality: Modality | No
         if modality is not None:
             check_view(header, modality, name)
         stored, bits = stored_pixels(header, name)
-        if policy == "released":
-            pixels, notes = _released_brightness(header, stored, bits), list[str]()
-            row_mm, column_mm = _pair(header, "ImagerPixelSpacing") or (RELEASED_SPACING,) * 2
-            zoom = row_mm / RELEASED_SPACING, column_mm / RELEASED_SPACING
-        else:
-            pixels, notes = _shown_brightness(header, stored, bits)
-            zoom = _squaring(header)
+        try:
+            pixels, notes, zoom = _prepared(header, stored, bits, policy)
+        except InputError as error:  # of a lookup table, which does not know its file
+            raise InputError(f"{name}: {error}") from error
         named = view(header)
         shown = modality or (named[0] if named else None)
         if shown is not None and (remark := orientation_note(header, shown)):
@@ -105,6 +102,18 @@ def decode_dicom(data: bytes, name: str, policy: Policy, modality: Modality | No
             burned_in=value(header, "BurnedInAnnotation").upper(),
             notes=tuple(notes),
         )
+
+
+def _prepared(
+    header: Dataset, stored: Integer[np.ndarray, "rows columns"], bits: int, policy: Policy
+) -> tuple[Float32[np.ndarray, "rows columns"], list[str], tuple[float, float]]:
+    """Brightness of every pixel, what was noticed, and by how much rows and columns are zoomed."""
+    if policy == "released":
+        row_mm, column_mm = _pair(header, "ImagerPixelSpacing") or (RELEASED_SPACING,) * 2
+        zoom = row_mm / RELEASED_SPACING, column_mm / RELEASED_SPACING
+        return _released_brightness(header, stored, bits), [], zoom
+    pixels, notes = _shown_brightness(header, stored, bits)
+    return pixels, notes, _squaring(header)
 
 
 def _parse(data: bytes, name: str) -> Dataset:

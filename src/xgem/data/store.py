@@ -31,7 +31,7 @@ class Store:
     sent to workers.
 
     Raises:
-        StoreError: the folder is not a finished store, is of a newer schema, or is damaged.
+        StoreError: the folder is not a finished store, is of another schema, or is damaged.
     """
 
     def __init__(self, folder: Path, modalities: Sequence[Modality] = CHEST) -> None:
@@ -83,7 +83,7 @@ class Store:
         ranges: dict[str, range] = {}
         first = 0
         for shard in self.shards:
-            split = shard.get("split", "train")
+            split = shard["split"]
             start = ranges[split].start if split in ranges else first
             first += shard["rows"]
             ranges[split] = range(start, first)
@@ -92,15 +92,15 @@ class Store:
     def summary(self) -> dict[str, Any]:
         """Hash, rows, counts by split and what was met while the store was made."""
         met: dict[str, int] = {}
-        for counted in self.manifest.get("tallies", {}).values():
+        for counted in self.manifest["tallies"].values():
             for name, number in counted.items():
                 met[name] = met.get(name, 0) + number
         return {
             "hash": self.hash,
             "rows": len(self),
-            "splits": self.manifest.get("counts", {}),
-            "met": dict(sorted(met.items())) | self.manifest.get("remarks", {}),
-            "near_duplicates": self.manifest.get("near_duplicates", {}).get("pairs", 0),
+            "splits": self.manifest["counts"],
+            "met": dict(sorted(met.items())) | self.manifest["remarks"],
+            "near_duplicates": self.manifest["near_duplicates"]["pairs"],
         }
 
     @property

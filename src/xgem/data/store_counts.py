@@ -33,10 +33,6 @@ class SplitCounts:
         default_factory=lambda: {label: Counter() for label in LABELS}
     )
 
-    def with_modality(self, letter: str) -> int:
-        """How many rows hold one modality."""
-        return sum(n for held, n in self.holds.items() if letter in held.split("+"))
-
     def as_json(self) -> dict[str, Any]:
         """Plain values, in a fixed order."""
         labels = {

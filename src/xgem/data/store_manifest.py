@@ -15,7 +15,7 @@ from xgem.errors import StoreError
 MANIFEST = "store.json"
 SCHEMA = 2
 _DIGEST = "sha256"
-"""Hash of everything else in ``store.json``; older stores have none."""
+"""Hash of everything else in ``store.json``."""
 
 
 class _Part(BaseModel):
@@ -28,16 +28,7 @@ class _Shard(_Part):
     file: str = Field(pattern=r"^(data/)?[A-Za-z0-9_-]+\.parquet$")
     rows: NonNegativeInt
     sha256: str
-    split: Literal["train", "validation", "test"] = "train"
-
-
-class _FirstManifest(_Part):
-    """Schema 1."""
-
-    schema_version: Literal[1, 2] = Field(alias="schema")
-    source: str
-    preprocessing: dict[str, Any]
-    shards: list[_Shard]
+    split: Literal["train", "validation", "test"]
 
 
 class _Counts(_Part):
@@ -64,9 +55,11 @@ class _NearDuplicates(_Part):
     pairs: NonNegativeInt
 
 
-class _Manifest(_FirstManifest):
-    """Schema 2."""
-
+class _Manifest(_Part):
+    schema_version: Literal[2] = Field(alias="schema")
+    source: str
+    preprocessing: dict[str, Any]
+    shards: list[_Shard]
     plan: dict[str, Any]
     facts: _Facts
     counts: dict[str, _Counts]
@@ -91,7 +84,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Read what a finished store says of itself.
 
     Raises:
-        StoreError: the folder is not a finished store, is of a newer schema, or its manifest is
+        StoreError: the folder is not a finished store, is of another schema, or its manifest is
             damaged or was edited.
     """
     path = folder / MANIFEST
@@ -107,7 +100,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{path} cannot be read ({error}); copy or make the store again"
         ) from error
     schema = content.get("schema") if isinstance(content, dict) else None
-    if isinstance(schema, int) and schema > SCHEMA:
+    if isinstance(schema, int) and schema != SCHEMA:
         raise StoreError(
             f"{folder} is a store of schema {schema}, this xgem reads schema {SCHEMA}; make the "
             f"store again"
@@ -119,7 +112,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
                 f"{path} has changed since it was written; copy or make the store again"
             )
     try:
-        (_FirstManifest if schema == 1 else _Manifest).model_validate(content)
+        _Manifest.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "its root"

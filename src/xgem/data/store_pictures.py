@@ -72,7 +72,7 @@ def choose_rows(rows: range, count: int, seed: int) -> list[int]:
 
 
 def _draw_study(axes: Sequence[Axes], store: Store, row: int) -> None:
-    study, split = store[row], store.row(row).get("split", "train")
+    study, split = store[row], store.row(row)["split"]
     for axis, view in zip(axes[:2], (FRONTAL, LATERAL), strict=True):
         content = study.contents.get(view)
         if content is None or isinstance(content, str):

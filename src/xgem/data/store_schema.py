@@ -106,7 +106,7 @@ def study_of_row(row: Row, modalities: Mapping[str, Modality]) -> Study:
         if findings is None
         else tuple(Finding(**finding) for finding in json.loads(findings)),
         synthetic=row["synthetic"],
-        label_values=row.get("labels") or {},
+        label_values=row["labels"] or {},
     )
 
 
@@ -131,6 +131,4 @@ def decode_png(stored: bytes) -> Float32[np.ndarray, "rows columns"]:
 def _content(stored: Any) -> Content:
     if isinstance(stored, str):
         return stored
-    # Schema 1 had plain bytes, of PNG and of UTF-8.
-    data = stored["bytes"] if isinstance(stored, dict) else stored
-    return decode_png(data) if data.startswith(b"\x89PNG") else data.decode()
+    return decode_png(stored["bytes"])

@@ -7,7 +7,6 @@ The record is written first, the rows are renamed last: a part is whole where bo
 then it is never made again.
 """
 
-import hashlib
 import json
 import os
 from collections import Counter
@@ -22,6 +21,7 @@ import pyarrow.parquet as pq
 
 from xgem.data.store_schema import Row, columns
 from xgem.data.whole_file import write_bytes
+from xgem.file_hash import file_hash
 
 ROW_GROUP = 32
 """Rows that are read together: some megabytes, so that any study is reached quickly."""
@@ -86,7 +86,7 @@ def write_part(prepared: Iterable[Prepared], file: Path, record: Path) -> PartRe
         made = PartRecord(
             rows=count,
             bytes=aside.stat().st_size,
-            sha256=sha256_of(aside),
+            sha256=file_hash(aside),
             tallies=dict(sorted(tallies.items())),
             rejects=tuple(rejects),
             warnings=tuple(warnings),
@@ -111,12 +111,6 @@ def read_part(file: Path, record: Path) -> PartRecord | None:
         return PartRecord(**found)
     except (ValueError, KeyError, TypeError):  # a damaged record
         return None
-
-
-def sha256_of(file: Path) -> str:
-    """The hash of a file's bytes, in hexadecimals."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _write_rows(rows: Iterator[Row], file: Path) -> int:

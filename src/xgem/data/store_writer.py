@@ -25,10 +25,11 @@ from xgem.data.store_card import write_card
 from xgem.data.store_counts import count_split, find_near_duplicates
 from xgem.data.store_manifest import MANIFEST, SCHEMA, read_manifest, sealed
 from xgem.data.store_schema import row_of_study
-from xgem.data.store_shards import PartRecord, Prepared, read_part, sha256_of, write_part
+from xgem.data.store_shards import PartRecord, Prepared, read_part, write_part
 from xgem.data.whole_file import write_bytes, write_json
 from xgem.data.worker_pool import worker_pool
 from xgem.errors import OutputError, StoreError
+from xgem.file_hash import file_hash
 from xgem.progress import Progress
 from xgem.study import Study
 from xgem.version import version
@@ -192,7 +193,7 @@ def _whole_store(folder: Path) -> bool:
 
 
 def _fits(file: Path, digest: str) -> bool:
-    return file.is_file() and sha256_of(file) == digest
+    return file.is_file() and file_hash(file) == digest
 
 
 def _plan_of(begun: Path) -> Any:
@@ -249,7 +250,7 @@ def finish_store(
     }
     write_bytes(folder / CARD, write_card(manifest).encode())
     others = (CARD, REJECTED, NEAR_DUPLICATES)
-    manifest["files"] = {name: sha256_of(folder / name) for name in others}
+    manifest["files"] = {name: file_hash(folder / name) for name in others}
     write_json(folder / MANIFEST, sealed(manifest))
     return records
 

@@ -23,7 +23,10 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         if path.is_dir():
             raise InputError(f"{path} is a folder, expected one file; name a file in it")
         if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path} is larger than 1 GB, expected one image; choose another file")
+            raise InputError(
+                f"{path} is larger than 1 GB, expected one radiograph or report; "
+                f"choose another file"
+            )
         data = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = getattr(error, "strerror", None) or error

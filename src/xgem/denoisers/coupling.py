@@ -65,8 +65,6 @@ class LinearCoupling(nn.Module):
 class Coupling(nn.Module):
     """One coupling layer after each coupled block of a denoiser."""
 
-    config = CouplingConfig()
-
     def __init__(self, config: CouplingConfig, denoiser: UNet) -> None:
         super().__init__()
         self.config = config

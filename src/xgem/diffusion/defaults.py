@@ -66,9 +66,11 @@ class SamplingDefaults:
                 f"[0, 1], the smaller one first"
             )
         if not 0 <= self.guidance_rescale <= 1:
-            raise ConfigError(f"guidance rescale {self.guidance_rescale:g} is outside [0, 1]")
+            raise ConfigError(
+                f"guidance rescale {self.guidance_rescale:g} is outside [0, 1]; choose inside"
+            )
         if not 0 <= self.eta <= 1:
-            raise ConfigError(f"eta {self.eta} is outside [0, 1]")
+            raise ConfigError(f"eta {self.eta} is outside [0, 1]; choose inside")
         if self.solver != "ddim" and (self.eta or self.spacing == "released"):
             raise ConfigError(
                 f"eta and the released spacing belong to ddim; leave them out with {self.solver}"

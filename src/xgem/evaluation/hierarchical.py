@@ -1,4 +1,4 @@
-"""Intervals that hold for other training seeds and other studies: a bootstrap in two levels."""
+"""Intervals that hold for other training seeds and other studies: a bootstrap of both."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -20,8 +20,8 @@ def hierarchical(
 ) -> Estimate:
     """Average a statistic over training seeds, with its 95 % interval.
 
-    Each resample draws seeds with replacement, and for each of them studies with replacement, so
-    the interval is as wide as what changes from one training to the next makes it.
+    Each resample draws seeds with replacement, and studies with replacement, the same for all of
+    them: what is hard about a study is so for every seed, and does not average out over seeds.
 
     Args:
         statistic: of one seed's results on the studies of the given places; NaN where it is not
@@ -31,7 +31,7 @@ def hierarchical(
         resamples: how many draws.
         seed: of the draws.
 
-    Source: Davison & Hinkley 1997, section 3.8.
+    Source: Owen 2007, The pigeonhole bootstrap, Annals of Applied Statistics 1(2).
     """
     rng = np.random.default_rng(seed)
     everything = np.arange(studies)
@@ -39,8 +39,8 @@ def hierarchical(
     drawn = []
     for _ in range(resamples):
         chosen = rng.integers(len(seeds), size=len(seeds))
-        rows = rng.integers(studies, size=(len(seeds), studies))
-        drawn.append(_mean([statistic(seeds[i], row) for i, row in zip(chosen, rows, strict=True)]))
+        rows = rng.integers(studies, size=studies)
+        drawn.append(_mean([statistic(seeds[place], rows) for place in chosen]))
     return between(value, drawn)
 
 

@@ -204,7 +204,10 @@ class Judge:
         wanted = known if targets is None else targets
         for target in wanted:
             if target not in known:
-                raise TaskError(f"the judge does not look for {target} in a {view.name} radiograph")
+                raise TaskError(
+                    f"the judge does not look for {target} in a {view.name} radiograph, only for "
+                    f"{', '.join(map(str, known))}; leave it out"
+                )
         return [known.index(target) for target in wanted]
 
     def _require_size(self, images: Sequence[Content]) -> None:

@@ -42,7 +42,8 @@ from xgem.version import commit, version
 
 VIEWS = (FRONTAL, LATERAL)
 SEEDS = range(2_000_000, 2_006_000)
-"""Of the phantoms that a judge learns from: none that a model is trained or scored on."""
+"""Of the phantoms that a judge learns from where no store is given: none that a model is trained or
+scored on. The bundled judge is older, and learned from others that no model is scored on."""
 OPTIMIZATION = Optimization(
     steps=3000,
     batch_size=32,
@@ -97,6 +98,7 @@ def train_judge(
     """
     with locked(out):
         if data is None:
+            _require_enough(len(seeds), recipe.held_out, f"{out}/phantoms")
             store = write_phantoms(
                 out / "phantoms",
                 seeds,
@@ -126,10 +128,14 @@ def _require_phantoms(store: Store, held_out: int) -> None:
             f"{store.folder} holds studies of {source}; a judge learns from phantoms alone, whose "
             f"findings are certain: make some with xgem phantoms"
         )
-    if len(store) <= held_out:
+    _require_enough(len(store), held_out, str(store.folder))
+
+
+def _require_enough(count: int, held_out: int, where: str) -> None:
+    if count <= held_out:
         raise StoreError(
-            f"{store.folder} holds {len(store)} studies, of which {held_out} are held out; give "
-            f"the judge more to learn from"
+            f"{where}: {count} studies, of which {held_out} are held out; give the judge more to "
+            f"learn from, or hold fewer out"
         )
 
 
@@ -140,7 +146,10 @@ def _begin(out: Path, store: Store, recipe: JudgeRecipe) -> None:
     if not path.exists():
         write_json(path, record)
         return
-    known = json.loads(path.read_text())
+    try:
+        known = dict(json.loads(path.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{path} is damaged ({error}); begin another run") from error
     for part, value in json.loads(json.dumps(record)).items():
         if known.get(part) != value:
             raise ConfigError(

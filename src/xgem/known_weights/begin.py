@@ -23,7 +23,7 @@ from xgem.errors import ConfigError
 from xgem.known_weights.agreement import require_agreement
 from xgem.known_weights.network import Taken, filled, take
 from xgem.known_weights.slots import Slot, slots_of
-from xgem.known_weights.source import Library, Trained, open_part
+from xgem.known_weights.source import Library, Trained, open_source
 from xgem.known_weights.vocabulary import copied, vocabulary_of, with_vocabulary
 from xgem.model import ModelConfig, build_component, build_shapes
 
@@ -45,7 +45,7 @@ def with_known_vocabularies(
         for slot in slots_of(part, model):
             if slot.vocabulary is None:
                 continue
-            source = open_part(where, slot.subfolder)
+            source = open_source(where, slot.subfolder)
             if source is None or (isinstance(source, Library) and not _fits(slot, source)):
                 continue
             encoders, autoencoders = dict(model.prompt_encoders), dict(model.autoencoders)
@@ -168,7 +168,7 @@ def _opened(
     where: str, slots: list[Slot], model: ModelConfig
 ) -> list[tuple[Slot, Library | Trained]]:
     """Open a source for each slot that it has anything for."""
-    opened = [(slot, open_part(where, slot.subfolder)) for slot in slots]
+    opened = [(slot, open_source(where, slot.subfolder)) for slot in slots]
     found = [(slot, source) for slot, source in opened if source is not None]
     if found and isinstance(found[0][1], Trained):
         require_agreement(found[0][1], model, slots)
@@ -178,7 +178,7 @@ def _opened(
 def _looked_for(where: str, slots: list[Slot]) -> str:
     """Say what a pipeline should have had."""
     names = dict.fromkeys(slot.subfolder for slot in slots if slot.subfolder)
-    if not names or open_part(where, None) is not None:
+    if not names or open_source(where, None) is not None:
         return ""
     return f"; of a pipeline of diffusers it takes {' and '.join(names)}, which is not there"
 

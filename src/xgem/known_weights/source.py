@@ -20,7 +20,7 @@ from xgem.sampling.pipeline import bundled_model
 BUNDLED = "bundled"
 """Names the demonstration model that comes with the package."""
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
-_WANTED = ["*.json", "*.safetensors", "*.txt", "*/*.json", "*/*.safetensors", "*/*.txt"]
+_SETTINGS = ["*.json", "*.txt"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ class Library:
     def tensors(self) -> "FileTensors":
         """All tensors, read when they are asked for."""
         files = sorted(self.folder.glob("*.safetensors"))
-        # diffusers may store a half-precision copy beside the weights.
+        # diffusers may store a half-precision copy beside the weights, or those before averaging.
+        files = [file for file in files if ".non_ema." not in file.name] or files
         plain = [file for file in files if ".fp16." not in file.name] or files
         if not plain:
             for found in sorted(self.folder.iterdir()):
@@ -130,8 +131,8 @@ class FileTensors(Mapping[str, Tensor]):
         return tensor
 
 
-def open_source(where: str, subfolder: str | None = None) -> Library | Trained:
-    """Open a source by the name that a user gives it.
+def open_source(where: str, subfolder: str | None = None) -> Library | Trained | None:
+    """Open a source by the name that a user gives it; None where a pipeline has no such part.
 
     Args:
         where: a folder of diffusers, transformers or xgem; a run; "bundled"; or a hub id.
@@ -140,23 +141,11 @@ def open_source(where: str, subfolder: str | None = None) -> Library | Trained:
     Raises:
         CheckpointError: there is nothing of that name, or nothing that can be used.
     """
-    found = open_part(where, subfolder)
-    if found is None:
-        raise CheckpointError(f"{where} is a pipeline of diffusers; name one of its folders")
-    return found
-
-
-def open_part(where: str, subfolder: str | None) -> Library | Trained | None:
-    """Open a source as `open_source` does; None where a pipeline has no such part.
-
-    Raises:
-        CheckpointError: as `open_source`.
-    """
     folder = bundled_model() if where == BUNDLED else Path(where)
     if not folder.exists():
         if not _HUB_ID.fullmatch(where) or where == BUNDLED:
             raise CheckpointError(f"no weights at {where}; name a folder or a hub id")
-        folder = _downloaded(where)
+        folder = _downloaded(where, subfolder)
     refuse_pickle(folder)
     if (folder / "model.json").is_file():
         return Trained(where, (folder,), _config(folder))
@@ -195,11 +184,22 @@ def _config(folder: Path) -> ModelConfig:
     return ModelConfig.from_json(read_manifest(folder).config)
 
 
-def _downloaded(name: str) -> Path:
+def _downloaded(name: str, subfolder: str | None) -> Path:
+    """Fetch a model from the hub; of a pipeline of diffusers, the one folder that is wanted."""
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=_WANTED))
+        folder = Path(snapshot_download(name, allow_patterns=_SETTINGS))
+        wanted = "*.safetensors"
+        if (folder / "model_index.json").is_file():
+            if subfolder is None:
+                return folder
+            wanted = f"{subfolder}/{wanted}"
+        return Path(
+            snapshot_download(
+                name, allow_patterns=[*_SETTINGS, wanted], ignore_patterns=["*.non_ema.*"]
+            )
+        )
     except Exception as error:  # it raises a dozen kinds, of several libraries
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(

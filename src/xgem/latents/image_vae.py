@@ -28,7 +28,7 @@ class ImageVaeConfig(AutoencoderKind):
     channels: Count = 3
     """Gray is repeated to this many channels; the first is what comes out."""
     unshuffle: Count = 1
-    """Pixel-unshuffle before the encoder; 4 makes it sixteen times cheaper (design notes)."""
+    """Pixel-unshuffle before the encoder; 4 makes it sixteen times cheaper."""
     block_channels: tuple[Count, ...] = (128, 256, 512, 512)
     """Width of each level; every level but the last halves the resolution."""
     layers_per_block: Depth = 2

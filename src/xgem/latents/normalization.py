@@ -36,7 +36,7 @@ class LatentNormalization(nn.Module):
         """
         if wanted is None:
             wanted = torch.ones(latents.shape[1])
-        wanted = wanted / wanted.square().mean().sqrt()
+        wanted = (wanted / wanted.square().mean().sqrt()).to(latents.device)
         others = tuple(axis for axis in range(latents.ndim) if axis != 1)
         self.mean.copy_(latents.float().mean(others).view_as(self.mean))
         std = latents.float().std(others).clamp_min(1e-4) / wanted

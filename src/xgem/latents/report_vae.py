@@ -1,12 +1,13 @@
 """Report <-> latent: Optimus (Li et al. 2020)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -73,7 +74,7 @@ class ReportVaeConfig(AutoencoderKind):
     latent_std: Positive = 1 / 4.3108
     """Of the latents before they are fitted."""
     kl_weight: float = 1.0
-    kl_start: Fraction = 0.5
+    kl_start: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Share of the stage that passes before the KL term begins to rise, linearly to its end."""
     free_bits: float = 3.0
     """Nats a dimension that cost nothing (Kingma et al. 2016)."""
@@ -305,7 +306,9 @@ class ReportVae(nn.Module):
         if config.word_dropout:
             drawn = share.rand(share.largest(inputs.shape[1]))[:, : inputs.shape[1]]
             hidden = drawn.to(inputs.device) < config.word_dropout
-            inputs = inputs.masked_fill(hidden & (inputs > 2), self.decoder_tokens.pad)
+            marks = torch.tensor(astuple(self.marks), device=inputs.device)
+            words = torch.isin(inputs, marks, invert=True)
+            inputs = inputs.masked_fill(hidden & words, self.decoder_tokens.pad)
         logits = self.score(inputs, raw).float()
         surprise = F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
         weights = self.token_weights.to(targets.device)[targets]

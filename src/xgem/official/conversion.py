@@ -13,10 +13,10 @@ from torch import Tensor
 
 from xgem.checkpoint import write_component
 from xgem.errors import ConfigError, OutputError
+from xgem.file_hash import file_hash
 from xgem.manifest import Component, Manifest
 from xgem.model import Model, ModelConfig
 from xgem.official.configuration import ReleasedSettings, empty_model, released_model
-from xgem.official.file_hash import file_hash
 from xgem.official.key_map import EMBEDDING, HEAD, TEMPERATURE, KeyMap, map_keys, require_real
 from xgem.official.published import PUBLISHED
 from xgem.official.schedule import buffers_differ

@@ -88,4 +88,6 @@ def _load(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except SafetensorError as error:
-        raise CheckpointError(f"{path} is not a safetensors file ({error})") from error
+        raise CheckpointError(
+            f"{path} is not a safetensors file ({error}); copy it again"
+        ) from error

@@ -18,8 +18,8 @@ from typing import Any
 
 from xgem.checkpoint import publish
 from xgem.errors import CheckpointError, ConfigError, OutputError
+from xgem.file_hash import file_hash
 from xgem.manifest import Component, Manifest, read_manifest, writing_model
-from xgem.official.file_hash import file_hash
 from xgem.progress import Progress
 
 _JOURNAL = "import.json"

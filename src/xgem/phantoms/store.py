@@ -7,7 +7,9 @@ from pathlib import Path
 from xgem.data.radiograph import Preprocessing
 from xgem.data.store import Store
 from xgem.data.store_writer import write_store
+from xgem.errors import ConfigError
 from xgem.phantoms.simulation import simulate
+from xgem.phantoms.streams import SEEDS
 from xgem.progress import Progress
 
 SOURCE = "phantoms"
@@ -32,9 +34,11 @@ def write_phantoms(
         progress: told what is being done, how much is done, and how much there is in all.
 
     Raises:
+        ConfigError: a seed is none of a phantom.
         StoreError: the folder holds a store of something else.
         OutputError: the disk is full or not writable.
     """
+    require_seeds(seeds)
     return write_store(
         folder,
         partial(simulate, size=preprocessing.size),
@@ -44,3 +48,16 @@ def write_phantoms(
         workers=workers,
         progress=progress,
     )
+
+
+def require_seeds(seeds: range) -> None:
+    """Refuse seeds that no phantom has.
+
+    Raises:
+        ConfigError: one is below 0 or too large.
+    """
+    if seeds and not 0 <= seeds[0] <= seeds[-1] < SEEDS:
+        raise ConfigError(
+            f"{len(seeds)} phantoms from seed {seeds[0]} on reach seed {seeds[-1]}, expected seeds "
+            f"from 0 to {SEEDS - 1}; begin with another seed"
+        )

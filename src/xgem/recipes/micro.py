@@ -11,7 +11,7 @@ from xgem.training.stage import Optimization
 
 
 def micro() -> Recipe:
-    """Half the resolution of `tiny`, a sixth of its studies and a twentieth of its steps, fp32."""
+    """Half the resolution of `tiny`, a tenth of its studies and a twentieth of its steps, fp32."""
     base = tiny()
     return replace(
         base,

@@ -43,7 +43,7 @@ EMPHASIZED = (
 def tiny() -> Recipe:
     """Train the bundled model: 20,000 simulated studies, 8 x 32 x 32 image latents.
 
-    Sizes, rates and shares of time follow the measurements in the design notes.
+    Sizes, rates and shares of time follow what was measured (docs/log.md).
     """
     return Recipe(
         name="tiny",
@@ -126,7 +126,7 @@ def _model() -> ModelConfig:
             prediction=Prediction.VELOCITY,
         ),
         sampling=SamplingDefaults(
-            # docs/results/fewer_steps.md: within 2 % of the best, for 14 passes of the network.
+            # docs/results/fewer_steps.md: within 2 % of the best AUROC, for 14 passes.
             steps=8,
             solver="unipc",
             guidance=3.0,

@@ -17,7 +17,7 @@ from xgem.study import Modality
 def generators(seeds: Sequence[int], modality: Modality, purpose: str) -> list[torch.Generator]:
     """One CPU generator for each sample's seed.
 
-    ``purpose`` ("start", "steps") keeps the streams of one sample and modality apart.
+    ``purpose`` ("start", "steps", "writing") keeps the streams of one sample and modality apart.
     """
     return [
         torch.Generator().manual_seed(_stream(f"{seed}/{modality.letter}/{purpose}"))

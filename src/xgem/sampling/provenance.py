@@ -48,8 +48,8 @@ class Provenance(BaseModel):
     guidance: float | dict[str, float]
     """One number, or one for each modality by letter."""
     joint: Joint
-    coupling: Listening | None = None
-    """Whom outputs that are made together heard; None where the record is older than the choice."""
+    coupling: Listening
+    """Whom outputs that are made together heard."""
     coupling_guidance: float
     """As used where outputs are made together."""
     guidance_interval: tuple[float, float] = (0.0, 1.0)

@@ -21,6 +21,9 @@ from xgem.training.pictures import tile
 from xgem.training.stage import Batch, Optimization
 from xgem.training.studies import Studies
 
+FITTED = 2048
+"""Studies from whose latents the normalization is fitted, at most."""
+
 
 @with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +115,8 @@ class AutoencoderStage:
         if not held:
             names = " or ".join(modality.name for modality in self.served)
             raise StoreError(
-                f"no study to train on holds {names}; {self.name} has nothing to learn"
+                f"no study to train on holds {names}; {self.name} has nothing to learn; "
+                f"give it studies that do, or train other stages with --stage"
             )
         return held
 
@@ -164,11 +168,10 @@ class AutoencoderStage:
         """Fit the latents' normalization."""
         autoencoder = self.autoencoder
         raw = []
-        for chunk in chunks(min(2048, len(self.train)), 64):
-            contents = self._contents(self.train, self._held(self.train, chunk))
-            if contents:
-                inputs = autoencoder.collate(contents).to(self.model.device)
-                raw.append(autoencoder.encode(inputs)[0])
+        for chunk in chunks(min(FITTED, len(self.holders)), 64):
+            held = self._held(self.train, [self.holders[place] for place in chunk])
+            inputs = autoencoder.collate(self._contents(self.train, held)).to(self.model.device)
+            raw.append(autoencoder.encode(inputs)[0])
         autoencoder.fit_normalization(torch.cat(raw))
 
     def study_ids(self, studies: Sequence[int]) -> list[str]:

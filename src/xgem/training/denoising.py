@@ -111,7 +111,7 @@ class Denoising:
         if not held:
             raise StoreError(
                 f"no study to train on holds a {self.config.modality.name}; {self.name} has "
-                f"nothing to learn"
+                f"nothing to learn; give it studies that do, or train other stages with --stage"
             )
         return held
 
@@ -133,7 +133,9 @@ class Denoising:
         own = share.of(studies)
         clean = encoded.latents[self.config.modality][own].float()
         config = self.config
-        prompt, _ = draw_prompts(encoded, own, self.others, config.drop, share, config.hearing)
+        # Where nothing else may prompt, the modality hears its own empty prompt, as in generation.
+        candidates, drop = (self.others, config.drop) if self.others else ([config.modality], 1.0)
+        prompt, _ = draw_prompts(encoded, own, candidates, drop, share, config.hearing)
         timestep = share.randint(len(self.levels))
         noise = share.randn(*clean.shape[1:])
         if noisiest:

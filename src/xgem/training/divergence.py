@@ -89,7 +89,7 @@ def _broken(learner: nn.Module) -> list[str]:
 def replay(
     folder: Path, stage: Stage[Any], optimization: Optimization, place: Place = HERE
 ) -> dict[str, float]:
-    """Score a kept step again, with the weights it began with.
+    """Score a kept step again, with the weights it began with, and go its way back.
 
     Args:
         folder: As `keep_step` returned it.
@@ -97,7 +97,8 @@ def replay(
         optimization: The same.
 
     Returns:
-        The terms; those that were not finite are so again.
+        The terms; those that were not finite are so again. The gradients are in the parameters of
+        the stage, not scaled.
     """
     record = json.loads((folder / RECORD).read_text())
     learner = Learner(stage, optimization, place)
@@ -107,6 +108,7 @@ def replay(
         rng = torch.Generator().manual_seed(step_seed(record["seed"], stage.name, record["step"]))
         batch = stage.batch(record["step"], split, rng)
         terms = scored(learner, stage, batch, optimization, record["step"], place)
+        torch.stack([term.float() for term in terms.values()]).sum().backward()
         for name, term in terms.items():
             totals[name] = totals.get(name, 0.0) + term.item()
     return totals

@@ -26,6 +26,7 @@ from torch import Tensor
 from xgem.data.batches import chunks
 from xgem.data.whole_file import write_json
 from xgem.errors import OutputError, StoreError
+from xgem.file_hash import file_hash
 from xgem.model import Model
 from xgem.precision import Precision
 from xgem.progress import Progress
@@ -124,7 +125,7 @@ def _write(
                 made_by=dict(made_by),
                 ids=studies.ids(range(len(studies))),
                 rows=SHARD,
-                files={f.name: _sha256(f) for f in (*files, folder / "empty.safetensors")},
+                files={f.name: file_hash(f) for f in (*files, folder / "empty.safetensors")},
             )
             write_json(folder / MANIFEST, manifest.model_dump(mode="json", by_alias=True))
         barrier()
@@ -195,7 +196,7 @@ def open_encodings(
                 f"remove that folder, and it is made again"
             )
     for name, digest in manifest.files.items():
-        if not (folder / name).is_file() or _sha256(folder / name) != digest:
+        if not (folder / name).is_file() or file_hash(folder / name) != digest:
             raise StoreError(
                 f"{folder / name} is missing or damaged; remove {folder}, and it is made again"
             )
@@ -253,8 +254,3 @@ class ShardedRows:
             here = shards == shard
             rows[here] = self._shards[shard][places[here] - shard * len(first)]
         return rows
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -50,7 +50,9 @@ class JointConfig:
     """Weight of the contrastive loss of the environment vectors, or of their guess at prompts."""
     denoise: bool = True
     """Whether to learn from the denoising loss. Couplings that are prompts have no layers of their
-    own: their guess alone is enough, and leaves out the denoisers, which take most of a step."""
+    own: their guess alone is enough, and leaves out the denoisers, which take most of a step.
+    Validation runs them in any case, because what guesses are worth shows there alone: its loss is
+    then not that of training."""
 
     @property
     def name(self) -> str:
@@ -171,7 +173,10 @@ class Joint:
     def batch(self, step: int, split: Split, rng: torch.Generator) -> JointBatch:
         """Draw a set of outputs, and studies that hold at least two of them."""
         if not self.subsets:
-            raise StoreError("no study to train on holds two modalities that are made together")
+            raise StoreError(
+                "no study to train on holds two modalities that are made together; give it studies "
+                "that do, or train other stages with --stage"
+            )
         outputs = self.subsets[int(torch.randint(len(self.subsets), (1,), generator=rng))]
         return self._batch(self.train, outputs, step, split, rng)
 

@@ -153,7 +153,7 @@ class Training:
         nn.utils.clip_grads_with_norm_(self.parameters.values(), self.optimization.clip, norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        if self.ema is not None:
+        if self.ema is not None and math.isfinite(value):
             self.ema.update(self.learner, self.done)
         return value
 
@@ -201,8 +201,9 @@ class Training:
         self.learner.train()
         self._swap()
         seen = {"validation": sum(term.item() for term in terms.values())} if terms else {}
-        if seen and (self.best is None or seen["validation"] < self.best[0]):
-            self.best = seen["validation"], self.done
+        score = seen.get("validation", math.nan)
+        if math.isfinite(score) and (self.best is None or score < self.best[0]):
+            self.best = score, self.done
         left = self.optimization.steps - self.done
         return seen | {
             "seconds": round(self.spent, 1),

@@ -41,7 +41,7 @@ class Metrics:
         if self._board is not None:
             for key, value in record.items():
                 if key != "step":
-                    self._board.add_scalar(f"{self.folder.name}/{key}", value, record["step"])
+                    self._board.add_scalar(key, value, record["step"])
 
     def has(self, step: int) -> bool:
         """Whether a step is written down."""
@@ -60,7 +60,8 @@ def _board(folder: Path, done: int) -> Any:
             "this run wants TensorBoard, which is not installed; install 'xgem[tensorboard]', or "
             "leave out --set tensorboard=true"
         ) from error
-    return SummaryWriter(folder.parent / "tensorboard", purge_step=done + 1)
+    # What is purged is purged of a whole folder: each stage has its own.
+    return SummaryWriter(folder.parent / "tensorboard" / folder.name, purge_step=done + 1)
 
 
 def records(folder: Path) -> Iterator[dict[str, Any]]:

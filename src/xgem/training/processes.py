@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ class Place:
 
 HERE = Place()
 """One process on the CPU."""
+PATIENCE = timedelta(hours=12)
+"""How long processes wait for each other: one of them may simulate or copy for hours. Those whose
+partner has died are ended by torchrun, or by Slurm, long before."""
 
 
 @contextmanager
@@ -50,7 +54,7 @@ def join() -> Iterator[Place]:
     if dist.is_initialized():  # by a caller, who also ends it
         yield Place(Split(dist.get_rank(), world), device)
         return
-    dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo")
+    dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=PATIENCE)
     try:
         yield Place(Split(dist.get_rank(), world), device)
     finally:

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from xgem.errors import ConfigError
 from xgem.model import ModelConfig
 from xgem.precision import Precision
-from xgem.ranges import Count, Place
+from xgem.ranges import Count, Place, Seed
 from xgem.training.autoencoders import AutoencoderStageConfig
 from xgem.training.denoising import DenoisingConfig
 from xgem.training.joint import JointConfig
@@ -27,7 +27,7 @@ class PhantomData:
     """Simulated studies, where no store is given."""
 
     studies: Count = 12_800
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the first study; the others follow it."""
 
 
@@ -42,7 +42,8 @@ class Recipe:
     data: PhantomData | None = field(default_factory=PhantomData)
     """What is simulated where no store is given; None: the recipe needs a store."""
     held_out: Place = 512
-    """Studies at the end of the store that are never trained on."""
+    """Studies at the end of the training split that are never trained on, where the store has no
+    validation split."""
     vocabulary_size: Place = 0
     """Tokens to learn from the training reports where the model has no vocabulary; 0: none."""
     encodings: Literal["stored", "live"] = "stored"
@@ -50,7 +51,7 @@ class Recipe:
     anew for every batch."""
     tensorboard: bool = False
     """Write TensorBoard's files too; needs the extra of that name."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the initial weights, the batches and the noise."""
 
     def __post_init__(self) -> None:

@@ -24,7 +24,7 @@ from xgem.errors import ConfigError, StoreError
 from xgem.known_weights.begin import begin, require_fitting
 from xgem.known_weights.slots import slots_of
 from xgem.model import Model
-from xgem.phantoms.store import write_phantoms
+from xgem.phantoms.store import require_seeds, write_phantoms
 from xgem.precision import Precision
 from xgem.progress import Progress
 from xgem.training.checked import checked
@@ -34,7 +34,7 @@ from xgem.training.loop import train_stage
 from xgem.training.material import Material
 from xgem.training.precision import warning_of_emulation
 from xgem.training.processes import HERE, Place, barrier, join, locked
-from xgem.training.recipe import Recipe, StageConfig
+from xgem.training.recipe import PhantomData, Recipe, StageConfig
 from xgem.training.run_record import (
     RunRecord,
     given_data,
@@ -323,15 +323,19 @@ def _check_phantoms(recipe: Recipe) -> None:
             f"recipe {recipe.name} trains on prepared studies; name a store with --data STORE, as "
             f"xgem data prepare makes it"
         )
+    require_seeds(_seeds(recipe.data))
     training_rows({"train": range(recipe.data.studies)}, recipe.held_out)
 
 
 def _simulate(recipe: Recipe, out: Path, progress: Progress | None) -> None:
     """Simulate the training studies beside the run, where they are not there yet."""
     assert recipe.data is not None
-    first = recipe.data.seed
-    seeds = range(first, first + recipe.data.studies)
+    seeds = _seeds(recipe.data)
     write_phantoms(out / "phantoms", seeds, recipe.model.preprocessing, progress=progress)
+
+
+def _seeds(data: PhantomData) -> range:
+    return range(data.seed, data.seed + data.studies)
 
 
 def _check_preprocessing(store: Store, recipe: Recipe) -> None:

@@ -9,7 +9,6 @@
 A state is written aside and renamed when it is whole. It loads into any number of processes.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -33,6 +32,7 @@ from torch.distributed.checkpoint.hf_storage import (
 
 from xgem.data.whole_file import write_json
 from xgem.errors import CheckpointError, OutputError
+from xgem.file_hash import file_hash
 from xgem.share import ALONE, Split
 from xgem.training.processes import barrier
 
@@ -106,8 +106,7 @@ def _seal(aside: Path, step: int, groups: Groups, facts: Mapping[str, Any]) -> N
     for file in sorted(aside.rglob("*.safetensors")):
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        files[str(file.relative_to(aside))] = digest
+        files[str(file.relative_to(aside))] = file_hash(file)
     names = {name: sorted(tensors) for name, tensors in groups.items()}
     write_json(aside / FILE, {**facts, "step": step, "tensors": names, "files": files})
 
@@ -145,9 +144,8 @@ def _verified(path: Path) -> dict[str, Any]:
     try:
         facts: dict[str, Any] = json.loads((path / FILE).read_text())
         for name, digest in facts["files"].items():
-            with (path / name).open("rb") as stream:
-                if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
-                    raise CheckpointError(f"{path / name} is damaged")
+            if file_hash(path / name) != digest:
+                raise CheckpointError(f"{path / name} is damaged")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged ({error})") from error
     return facts
@@ -190,7 +188,9 @@ def read_tensors(folder: Path, tensors: Mapping[str, Tensor]) -> None:
             state_dict_loader.load(dict(tensors), storage_reader=reader, no_dist=alone)
     except (CheckpointException, RuntimeError, ValueError, AssertionError) as error:
         first = str(error).splitlines()[-1]
-        raise CheckpointError(f"{folder} does not fit what is trained: {first}") from error
+        raise CheckpointError(
+            f"{folder} does not fit what is trained ({first}); begin another run"
+        ) from error
 
 
 def prune(states: Path, keep: int, best: int | None) -> None:

@@ -84,13 +84,17 @@ def _size(contents: Mapping[Modality, Content]) -> int:
 
 
 def _to_bytes(content: Content) -> Content:
-    """Radiographs have 8 bits in a store; other signals stay as they are."""
+    """Radiographs have 8 or 16 bits in a store, and keep them; other signals stay as they are."""
     if isinstance(content, str) or content.ndim != 2:
         return content
-    return to_uint8(content)
+    small = to_uint8(content)
+    if np.array_equal(_from_bytes(small), content):
+        return small
+    deep: np.ndarray = np.rint(content.clip(0, 1) * 65535).astype(np.uint16)
+    return deep
 
 
 def _from_bytes(content: Content) -> Content:
-    if isinstance(content, str) or content.dtype != np.uint8:
+    if isinstance(content, str) or content.dtype.kind != "u":
         return content
-    return content.astype(np.float32) / np.float32(255)
+    return content.astype(np.float32) / np.float32(np.iinfo(content.dtype).max)

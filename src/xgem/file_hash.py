@@ -1,4 +1,4 @@
-"""SHA-256 of large files, told as it goes on."""
+"""SHA-256 of files, told as it goes on."""
 
 import hashlib
 from pathlib import Path
@@ -8,8 +8,8 @@ from xgem.progress import Progress
 _CHUNK = 2**24
 
 
-def file_hash(path: Path, progress: Progress = lambda text, done, total: None) -> str:
-    """Hash a file, telling ``progress`` how many MiB of it are read.
+def file_hash(path: Path, progress: Progress | None = None) -> str:
+    """Hash a file, in hexadecimals, telling ``progress`` how many MiB of it are read.
 
     Raises:
         OSError: it is absent or cannot be read.
@@ -19,5 +19,6 @@ def file_hash(path: Path, progress: Progress = lambda text, done, total: None) -
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             done += len(chunk)
-            progress(f"reading {path.name}", done >> 20, total >> 20)
+            if progress is not None:
+                progress(f"reading {path.name}", done >> 20, total >> 20)
     return digest.hexdigest()

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from xgem.official import file_hash as module
-from xgem.official.file_hash import file_hash
+from xgem import file_hash as module
+from xgem.file_hash import file_hash
 
 
 @pytest.mark.parametrize("size", [0, 5, 8, 20])
