@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from xgem.data.near_duplicates import BITS, NEAR, perceptual_hash
 from xgem.data.radiograph import to_uint8
 from xgem.data.resampling import resize
 from xgem.data.store import Store
+from xgem.data.store.near_duplicates import BITS, NEAR, perceptual_hash
 from xgem.study import FRONTAL
 from xgem.version import commit, version
 

@@ -29,8 +29,8 @@ from xgem.version import commit, version
 _INSIDE = """
 import sys
 from pathlib import Path
-from xgem.data import store_writer
-from xgem.data.preparing import PrepareConfig, local_engine, prepare
+from xgem.data.store import writer as store_writer
+from xgem.data.preparing.release import PrepareConfig, local_engine, prepare
 from xgem.data.radiograph import Preprocessing
 from xgem.data.sources import source_named
 

@@ -28,10 +28,11 @@ from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.data import get_testdata_files
 
-from xgem.data import preparing, store_writer
-from xgem.data.preparing import PrepareConfig, local_engine, prepare
+from xgem.data.preparing import release as preparing
+from xgem.data.preparing.release import PrepareConfig, local_engine, prepare
 from xgem.data.radiograph import Preprocessing
 from xgem.data.sources import source_named
+from xgem.data.store import writer as store_writer
 from xgem.phantoms.releases.files import write_table
 from xgem.version import commit, version
 

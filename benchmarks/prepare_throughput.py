@@ -7,7 +7,7 @@ simulated, and prepares them, several times over, at 256 px. The bare loop opens
 and resizes it with Pillow (BOX), nothing else: no check, no window, no PNG, no hash, no store. A
 second bare loop resizes with `xgem.data.resampling`, and a third does what a worker does with each
 study. All run in a process of their own that keeps its memory as the workers of
-`xgem.data.isolation` do, without which they take about twice as long.
+`xgem.data.preparing.isolation` do, without which they take about twice as long.
 
 Rounds alternate and the best of each counts, because other programs only ever make one slower;
 ratios of the median round are printed too, and the processor time of the loops, which other
@@ -32,15 +32,15 @@ import numpy as np
 import pydicom
 from PIL import Image
 
-from xgem.data import store_writer
 from xgem.data.identity import Salt
-from xgem.data.isolation import KEEP_MEMORY
-from xgem.data.prepared_study import StudyJob, prepare_study
-from xgem.data.preparing import Engine, PrepareConfig, local_engine, prepare
+from xgem.data.preparing.isolation import KEEP_MEMORY
+from xgem.data.preparing.prepared_study import StudyJob, prepare_study
+from xgem.data.preparing.release import Engine, PrepareConfig, local_engine, prepare
 from xgem.data.radiograph import Preprocessing
 from xgem.data.resampling import resize
 from xgem.data.sources import source_named
 from xgem.data.sources.source import ListedStudy
+from xgem.data.store import writer as store_writer
 from xgem.phantoms import simulate
 from xgem.phantoms.releases.files import dicom_bytes, pixels_of, write_table
 from xgem.study import FRONTAL

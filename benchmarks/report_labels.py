@@ -4,10 +4,10 @@
 
 The truth is the manual MeSH coding of Open-i's reports ("Pleural Effusion/left/small"): what is
 coded is there, what is not coded is not. Reports that nobody indexed are left out. Every judge
-gets the same mentions (`xgem.data.chexpert_lexicon`) and says of each whether it is affirmed.
-Compared are the rules of xgem, which were written with these reports at hand, and, where they are
-installed, negspacy (NegEx: pip install negspacy) and ConText of medspaCy. The last release of
-medspaCy, 1.3.1, cannot be installed beside a present spaCy, and imports QuickUMLS, which ConText
+gets the same mentions (`xgem.data.labels.chexpert_lexicon`) and says of each whether it is
+affirmed. Compared are the rules of xgem, which were written with these reports at hand, and, where
+they are installed, negspacy (NegEx: pip install negspacy) and ConText of medspaCy. The last release
+of medspaCy, 1.3.1, cannot be installed beside a present spaCy, and imports QuickUMLS, which ConText
 does not use: its sources on PYTHONPATH, with PyRuSH installed, are enough here.
 
 What is doubted counts as found, or does not: NegEx knows no doubt, indexers code some doubts. It
@@ -26,10 +26,10 @@ from types import ModuleType
 from typing import Any
 from xml.etree import ElementTree
 
-from xgem.data.chexpert import CHEXPERT, PRESENT, UNCERTAIN
-from xgem.data.chexpert_labels import Judge, read_chexpert_labels
-from xgem.data.label_assertions import asserted
-from xgem.data.label_lexicon import Assertion, Mention
+from xgem.data.labels.assertions import asserted
+from xgem.data.labels.chexpert import CHEXPERT, PRESENT, UNCERTAIN
+from xgem.data.labels.chexpert_labels import Judge, read_chexpert_labels
+from xgem.data.labels.lexicon import Assertion, Mention
 from xgem.data.report_sections import given_sections
 from xgem.version import commit, version
 

@@ -13,7 +13,7 @@ def digest_of(*parts: str) -> str:
     """Six digits for the code of some parts of xgem: what other code made is made again.
 
     Args:
-        parts: folders or files, such as "phantoms" or "data/labels.py".
+        parts: folders or files, such as "phantoms" or "data/labels".
     """
     root = Path(xgem.__file__).parent
     digest = hashlib.sha256()

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from xgem.cluster import preparing as cluster
-from xgem.data import preparing
+from xgem.data.preparing import release as preparing
 from xgem.data.store import Store
 from xgem.phantoms import simulate
 from xgem.phantoms.releases import write_folder, write_mimic_cxr

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from xgem.data.store import Store
-from xgem.data.store_writer import write_store
+from xgem.data.store.writer import write_store
 from xgem.evaluation.findings import ANY_SIDE, Target, auroc, presence
 from xgem.evaluation.judge import Judge, JudgeConfig
 from xgem.phantoms import simulate

@@ -3,11 +3,11 @@ import pytest
 
 from xgem.cluster.preparing import ray_engine
 from xgem.cluster.session import ray_session
-from xgem.data import store_writer
-from xgem.data.preparing import PrepareConfig, local_engine, prepare
+from xgem.data.preparing.release import PrepareConfig, local_engine, prepare
 from xgem.data.radiograph import Preprocessing
 from xgem.data.sources import source_named
-from xgem.data.store_schema import decode_png
+from xgem.data.store import writer as store_writer
+from xgem.data.store.schema import decode_png
 from xgem.file_hash import file_hash
 from xgem.phantoms import simulate
 from xgem.phantoms.releases import write_folder

@@ -10,9 +10,9 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from xgem.data import store_writer
 from xgem.data.store import Store
-from xgem.data.store_writer import write_store
+from xgem.data.store import writer as store_writer
+from xgem.data.store.writer import write_store
 from xgem.study import FRONTAL, LATERAL, REPORT, Finding, Study
 
 

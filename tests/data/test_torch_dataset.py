@@ -3,7 +3,7 @@ import pickle
 import torch
 from torch.utils.data import DataLoader
 
-from xgem.data.chexpert import CHEXPERT
+from xgem.data.labels.chexpert import CHEXPERT
 from xgem.data.torch_dataset import StudyDataset
 from xgem.study import FRONTAL, LATERAL
 

@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from xgem.data.store_writer import write_store
+from xgem.data.store.writer import write_store
 from xgem.model import ModelConfig
 from xgem.phantoms import simulate
 from xgem.sampling.pipeline import XGeM

@@ -9,7 +9,7 @@ import torch
 
 from xgem.data.report_tokens import ReportTokens
 from xgem.data.store import Store
-from xgem.data.store_writer import write_store
+from xgem.data.store.writer import write_store
 from xgem.model import build_model
 from xgem.recipes.micro import micro
 from xgem.sampling.pipeline import XGeM

@@ -6,7 +6,7 @@ import torch
 
 from xgem.checkpoint import write_checkpoint
 from xgem.data.store import Store
-from xgem.data.store_writer import write_store
+from xgem.data.store.writer import write_store
 from xgem.errors import CheckpointError, InputError, StoreError, TaskError
 from xgem.evaluation import judge as module
 from xgem.evaluation.findings import ANY_SIDE, SCORED, Target

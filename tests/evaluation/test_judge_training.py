@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from xgem.data.store import Store
-from xgem.data.store_manifest import sealed
+from xgem.data.store.manifest import sealed
 from xgem.errors import ConfigError, StoreError
 from xgem.evaluation.findings import OTHERS, SCORED, auroc, presence
 from xgem.evaluation.judge import Judge

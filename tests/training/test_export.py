@@ -6,7 +6,7 @@ import pytest
 
 from xgem.checkpoint import write_checkpoint
 from xgem.data.store import Store
-from xgem.data.store_writer import write_store
+from xgem.data.store.writer import write_store
 from xgem.errors import OutputError
 from xgem.manifest import read_manifest
 from xgem.model import ModelConfig, build_component

@@ -7,7 +7,7 @@ import pytest
 from safetensors.torch import load_file
 
 from xgem.checkpoint import load_component, write_checkpoint
-from xgem.data.store_writer import write_store
+from xgem.data.store.writer import write_store
 from xgem.diffusion.process import Prediction
 from xgem.errors import CheckpointError, ConfigError, DivergenceError, StoreError
 from xgem.manifest import read_manifest

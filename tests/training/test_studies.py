@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xgem.data.store import Store
-from xgem.data.store_writer import write_store
+from xgem.data.store.writer import write_store
 from xgem.errors import StoreError
 from xgem.study import FRONTAL, REPORT, Modality, Study
 from xgem.training.studies import Studies, training_rows

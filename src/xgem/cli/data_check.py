@@ -18,7 +18,7 @@ def check(
 ) -> None:
     """Verify a store: every hash, row and picture, and that no patient is in two splits."""
     from xgem.data.store import Store
-    from xgem.data.store_check import check_store
+    from xgem.data.store.check import check_store
 
     opened = Store(store)
     with progress_bars() as progress:

@@ -68,8 +68,8 @@ def prepare(
     A run that was stopped goes on with the same call, and gives the same bytes. The salt, and what
     was rejected by file name, are in the folder OUT.private, which stays with you.
     """
-    from xgem.data.preparing import PrepareConfig, private_folder
-    from xgem.data.preparing import prepare as prepare_store
+    from xgem.data.preparing.release import PrepareConfig, private_folder
+    from xgem.data.preparing.release import prepare as prepare_store
     from xgem.data.radiograph import Preprocessing
     from xgem.data.sources import source_named
 
@@ -102,7 +102,7 @@ def prepare(
 
 def _engine(name: EngineName, workers: int) -> Any:
     if name is EngineName.LOCAL:
-        from xgem.data.preparing import local_engine
+        from xgem.data.preparing.release import local_engine
 
         return local_engine(workers)
     from xgem.cluster.preparing import ray_engine

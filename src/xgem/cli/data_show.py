@@ -21,7 +21,7 @@ def show(
 ) -> None:
     """Draw a contact sheet of some studies, and histograms of labels, reports and pixels."""
     from xgem.data.store import Store
-    from xgem.data.store_pictures import choose_rows, draw_histograms, draw_sheet
+    from xgem.data.store.pictures import choose_rows, draw_histograms, draw_sheet
     from xgem.errors import StoreError
 
     require_free(out)

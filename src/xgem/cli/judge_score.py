@@ -29,7 +29,7 @@ def score(
     refused unless --source names it.
     """
     from xgem.data.store import Store
-    from xgem.data.store_writer import write_csv
+    from xgem.data.store.writer import write_csv
     from xgem.evaluation.findings import auroc_by_name
     from xgem.evaluation.judge import Judge, require_source
     from xgem.evaluation.tables import plain, table

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from xgem.cluster.session import ray_session
-from xgem.data.preparing import Engine, PartJob, make_part
-from xgem.data.store_shards import PartRecord, read_part
+from xgem.data.preparing.release import Engine, PartJob, make_part
+from xgem.data.store.shards import PartRecord, read_part
 from xgem.errors import StoreError, XGeMError
 from xgem.progress import Progress
 

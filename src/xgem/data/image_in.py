@@ -8,8 +8,8 @@ from jaxtyping import Float32
 from PIL import Image, ImageOps
 
 from xgem.data.decoded import DecodedImage
-from xgem.data.dicom_in import Policy
-from xgem.data.dicom_pixels import MAX_PIXELS
+from xgem.data.dicom.pixels import MAX_PIXELS
+from xgem.data.dicom.reading import Policy
 from xgem.data.grayscale import stretched
 from xgem.data.marking import PNG_KEY, says_synthetic
 from xgem.errors import InputError

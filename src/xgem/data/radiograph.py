@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32, UInt8
 from PIL import Image
 
 from xgem.data.decoded import DecodedImage
-from xgem.data.dicom_in import Policy, decode_dicom, is_dicom
+from xgem.data.dicom.reading import Policy, decode_dicom, is_dicom
 from xgem.data.image_in import decode_image, is_image
 from xgem.data.marking import png_chunks
 from xgem.data.polarity import looks_inverted
@@ -45,7 +45,7 @@ class Preprocessing:
     size: int = 128
     """Rows and columns after padding and resampling."""
     policy: Policy = "xgem"
-    """How stored DICOM values become brightness; see `xgem.data.dicom_in.Policy`."""
+    """How stored DICOM values become brightness; see `xgem.data.dicom.reading.Policy`."""
 
     def __post_init__(self) -> None:
         if not 8 <= self.size <= 4096 or self.policy not in ("xgem", "released"):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from itertools import pairwise
 
-from xgem.data.dicom_in import Policy
+from xgem.data.dicom.reading import Policy
 from xgem.data.report import single_spaced
 
 

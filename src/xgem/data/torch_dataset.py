@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import Dataset
 
 from xgem.data.store import Store
-from xgem.data.store_schema import IMAGES, LABELS
+from xgem.data.store.schema import IMAGES, LABELS
 from xgem.study import REPORT
 
 
@@ -16,8 +16,8 @@ class StudyDataset(Dataset[dict[str, Any]]):
     """Items that PyTorch's ``DataLoader`` collates by itself.
 
     ``frontal`` and ``lateral`` are float32 (1, size, size) in [0, 1], ``report`` is text,
-    ``labels`` float32 (14,) as `xgem.data.chexpert.CHEXPERT` lists them: 1, 0, -1 or NaN. What is
-    missing is black or "", and ``has_frontal``, ``has_lateral`` and ``has_report`` say so.
+    ``labels`` float32 (14,) as `xgem.data.labels.chexpert.CHEXPERT` lists them: 1, 0, -1 or NaN.
+    What is missing is black or "", and ``has_frontal``, ``has_lateral`` and ``has_report`` say so.
     """
 
     def __init__(self, store: Store, rows: Sequence[int] | None = None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from xgem.data.radiograph import Preprocessing
 from xgem.data.store import Store
-from xgem.data.store_writer import write_store
+from xgem.data.store.writer import write_store
 from xgem.errors import ConfigError
 from xgem.phantoms.simulation import simulate
 from xgem.phantoms.streams import SEEDS

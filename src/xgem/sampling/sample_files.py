@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from xgem.data.dicom_out import SampleIdentity, write_dicom
+from xgem.data.dicom.writing import SampleIdentity, write_dicom
 from xgem.data.marking import png_chunks, png_mark
 from xgem.data.radiograph import write_png
 from xgem.data.report import write_text

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from xgem.data.chexpert import CHEXPERT
+from xgem.data.labels.chexpert import CHEXPERT
 from xgem.data.sources.padchest import PadChest, labels_of_terms
 from xgem.errors import InputError
 from xgem.phantoms.releases import write_padchest

@@ -18,8 +18,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from xgem.data.chest_header import view_of_words
-from xgem.data.chexpert import CHEXPERT, read_label
+from xgem.data.dicom.chest_header import view_of_words
+from xgem.data.labels.chexpert import CHEXPERT, read_label
 from xgem.data.report_sections import given_sections
 from xgem.data.sources.source import ListedImage, ListedStudy, Listing, SourceFacts
 from xgem.data.sources.tables import find_table, need_table, read_rows

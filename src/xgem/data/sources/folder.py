@@ -8,7 +8,7 @@ text itself. A report need stand on one line of its study only.
 
 from pathlib import Path
 
-from xgem.data.chest_header import view_of_words
+from xgem.data.dicom.chest_header import view_of_words
 from xgem.data.sources.source import ListedImage, ListedStudy, Listing, ReportFile, SourceFacts
 from xgem.data.sources.tables import read_rows
 from xgem.errors import InputError

@@ -16,8 +16,8 @@ Johnson et al. 2019, doi:10.1038/s41597-019-0322-0 and arXiv:1901.07042.
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from xgem.data.chest_header import view_of_words
-from xgem.data.chexpert import CHEXPERT, read_label
+from xgem.data.dicom.chest_header import view_of_words
+from xgem.data.labels.chexpert import CHEXPERT, read_label
 from xgem.data.sources.source import ListedImage, ListedStudy, Listing, ReportFile, SourceFacts
 from xgem.data.sources.tables import find_table, need_table, read_rows
 from xgem.errors import InputError

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-from xgem.data.chest_header import view_of_words
+from xgem.data.dicom.chest_header import view_of_words
 from xgem.data.report_sections import given_sections
 from xgem.data.sources.source import (
     BrokenReport,

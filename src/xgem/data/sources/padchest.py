@@ -17,7 +17,7 @@ https://github.com/auriml/Rx-thorax-automatic-captioning, Bustos et al. 2020, ar
 import ast
 from pathlib import Path
 
-from xgem.data.chexpert import ABSENT, CHEXPERT, PRESENT, all_unknown
+from xgem.data.labels.chexpert import ABSENT, CHEXPERT, PRESENT, all_unknown
 from xgem.data.sources.source import ListedImage, ListedStudy, Listing, SourceFacts
 from xgem.data.sources.tables import find_table, read_rows
 from xgem.errors import InputError

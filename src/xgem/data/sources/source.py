@@ -1,8 +1,9 @@
 """What a reader of a release has to say: which studies there are, and where their parts lie.
 
-A reader only lists. It opens tables and reports, never pixels; `xgem.data.prepared_study` turns
-what is listed into rows of a store, in many processes. A new source is one file beside this one
-with a class that is a `Source`, its line in `xgem.data.sources`, and its test.
+A reader only lists. It opens tables and reports, never pixels;
+`xgem.data.preparing.prepared_study` turns what is listed into rows of a store, in many processes. A
+new source is one file beside this one with a class that is a `Source`, its line in
+`xgem.data.sources`, and its test.
 """
 
 from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from xgem.data.chexpert import CHEXPERT, labels_of_findings
+from xgem.data.labels.chexpert import CHEXPERT, labels_of_findings
 from xgem.data.report import sections
 from xgem.phantoms.releases.files import pixels_of, png_bytes, text_of, write_file, write_table
 from xgem.study import FRONTAL, REPORT, Study

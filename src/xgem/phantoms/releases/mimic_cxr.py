@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from xgem.data.chexpert import CHEXPERT, labels_of_findings
+from xgem.data.labels.chexpert import CHEXPERT, labels_of_findings
 from xgem.data.report import sections
 from xgem.phantoms.releases.files import (
     dicom_bytes,

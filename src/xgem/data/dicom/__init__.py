@@ -1,0 +1,1 @@
+"""DICOM files of chest radiographs, read and written."""

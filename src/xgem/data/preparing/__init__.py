@@ -1,0 +1,1 @@
+"""From a release of studies, or a hospital's own files, to a store."""
