@@ -22,8 +22,8 @@ from xgem.data.radiograph import Preprocessing
 from xgem.data.resampling import resize
 from xgem.data.store import Store
 from xgem.errors import ConfigError, XGeMError
+from xgem.evaluation.crossed import crossed
 from xgem.evaluation.findings import SCORED, auroc, mean, presence
-from xgem.evaluation.hierarchical import hierarchical
 from xgem.evaluation.judge import Judge
 from xgem.evaluation.tables import plain
 from xgem.phantoms.anatomy import sample_patient
@@ -163,7 +163,7 @@ def _measured(truth: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
         return mean(auroc(truth[rows], found[rows]))
 
     return {
-        "mean": asdict(hierarchical(statistic, [scores], len(truth), resamples=200)),
+        "mean": asdict(crossed(statistic, [scores], len(truth), resamples=200)),
         "by finding": dict(zip(map(str, TARGETS), map(float, areas), strict=True)),
     }
 

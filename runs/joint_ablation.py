@@ -28,8 +28,8 @@ from xgem.cli.progress import progress_bars
 from xgem.denoisers.coupling import CouplingConfig, CouplingMode
 from xgem.evaluation.agreement import correlation, derangement, mean_auroc
 from xgem.evaluation.bootstrap import Estimate
+from xgem.evaluation.crossed import crossed
 from xgem.evaluation.findings import ANY_SIDE
-from xgem.evaluation.hierarchical import hierarchical
 from xgem.evaluation.tables import plain, table
 from xgem.model import ModelConfig
 from xgem.progress import Progress
@@ -179,7 +179,7 @@ def estimates(found: Sequence[Made], count: int) -> dict[str, object]:
             chosen = rows_of(made, rows)
             return agree(pair, chosen, chosen)
 
-        result[pair] = hierarchical(paired, found, count, resamples=200)
+        result[pair] = crossed(paired, found, count, resamples=200)
         rng = np.random.default_rng(0)
         shuffles = [
             agree(pair, made, rows_of(made, derangement(count, rng)))

@@ -19,6 +19,8 @@ def digest_of(*parts: str) -> str:
     digest = hashlib.sha256()
     for part in parts:
         whole = root / part
+        if not whole.exists():
+            raise FileNotFoundError(f"xgem has no {part}")
         files = (
             [whole]
             if whole.is_file()

@@ -8,7 +8,7 @@ once, more than `micro` trains them): a step hears one prompt, all prompts (thei
 subset of them (Multi-Prompt Training). Each is then asked for every
 output from every set of inputs. Agreement with the truth of the phantoms: AUROC of a judge's logits
 for radiographs, macro F1 of the named findings for reports. Intervals are over seeds and studies
-(hierarchical bootstrap). Stopped at any moment, the same call goes on; scores are kept in
+(both are drawn again). Stopped at any moment, the same call goes on; scores are kept in
 DOCS/ablation, and what is kept is not trained again. Writes multi_prompt.json, multi_prompt.md and
 multi_prompt.png.
 """
@@ -26,7 +26,7 @@ import typer
 from xgem.cli.progress import progress_bars
 from xgem.evaluation.bootstrap import Estimate
 from xgem.evaluation.completions import complete
-from xgem.evaluation.hierarchical import hierarchical
+from xgem.evaluation.crossed import crossed
 from xgem.evaluation.tables import plain, table
 from xgem.progress import Progress
 from xgem.recipes.micro import micro
@@ -136,7 +136,7 @@ def compared(scores: dict[str, list[Scores]], truth: np.ndarray) -> dict[str, ob
             )
 
         return {
-            name: hierarchical(statistic, found, len(truth), resamples=200)
+            name: crossed(statistic, found, len(truth), resamples=200)
             for name, found in scores.items()
         }
 
@@ -149,7 +149,7 @@ def compared(scores: dict[str, list[Scores]], truth: np.ndarray) -> dict[str, ob
             return float(ours - theirs)
 
         pairs = list(zip(scores["multi-prompt"], scores[other], strict=True))
-        return hierarchical(statistic, pairs, len(truth), resamples=200)
+        return crossed(statistic, pairs, len(truth), resamples=200)
 
     groups = {**{d: (d,) for d in EACH}, **DIRECTIONS}
     return {

@@ -36,6 +36,8 @@ TOLERANCE = 1e-3
 """Of losses, relative, over 16 steps of each stage."""
 APART = 1e-2
 """Of weights: AdamW steps as far for a tiny gradient as for a large one, whichever its sign."""
+LIVES = 40
+"""After so many, processes live too short to reach a checkpoint."""
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
 
 
@@ -97,6 +99,8 @@ def taking_turns(run: Path, sharded: bool, moments: random.Random, longest: floa
     """
     lives: list[int] = []
     while not (run / "model").exists():
+        if len(lives) == LIVES:
+            raise SystemExit(f"{run} is not finished after {LIVES} lives; make --longest larger")
         lives.append(2 - len(lives) % 2)
         live(call(run, sharded=sharded), lives[-1], moments.uniform(longest / 4, longest))
     return lives

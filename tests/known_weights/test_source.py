@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -151,7 +152,10 @@ def test_of_a_pipeline_on_the_hub_one_folder_is_fetched(
     (tmp_path / "unet").symlink_to(library / "unet")
     weights = set()
 
-    def download(name: str, allow_patterns: list[str], **_: object) -> str:
+    def download(name: str, allow_patterns: list[str], ignore_patterns: Any = None) -> str:
+        assert "*.json" in allow_patterns
+        if any("safetensors" in pattern for pattern in allow_patterns):
+            assert ignore_patterns == ["*.non_ema.*"]
         weights.update(pattern for pattern in allow_patterns if "safetensors" in pattern)
         return str(tmp_path)
 

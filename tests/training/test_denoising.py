@@ -155,6 +155,9 @@ def test_the_only_modality_hears_its_own_empty_prompt(
     alone = tuple(parts for parts in small_config.modalities if parts.modality == FRONTAL)
     model = Model(replace(small_config, modalities=alone))
     config = DenoisingConfig(modality=FRONTAL, optimization=FAST)
-    batch = Denoising(config, model, encoded, encoded, 0).batch(0, ALONE, torch.Generator())
+    stage = Denoising(config, model, encoded, encoded, 0)
+    with torch.no_grad():
+        assert stage.picture() is not None
+    batch = stage.batch(0, ALONE, torch.Generator())
     expected = encoded.empty[FRONTAL].expand_as(batch.prompt[:, 0])
     torch.testing.assert_close(batch.prompt[:, 0], expected)

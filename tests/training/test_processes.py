@@ -4,15 +4,17 @@ import shutil
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
+from torch import distributed as dist
 
 from xgem.checkpoint import load_component
 from xgem.errors import ConfigError, OutputError
 from xgem.manifest import read_manifest
-from xgem.training.processes import HERE, barrier, gathered, join, locked
+from xgem.training.processes import HERE, PATIENCE, barrier, gathered, join, locked
 from xgem.training.run import resume
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -134,3 +136,16 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match=r"cannot write to .*--out"), locked(folder):
             pass
     assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_processes_wait_for_one_that_works_for_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    asked = []
+    monkeypatch.setattr(dist, "init_process_group", lambda *_, **given: asked.append(given))
+    monkeypatch.setattr(dist, "get_rank", lambda: 0)
+    monkeypatch.setattr(dist, "destroy_process_group", lambda: None)
+    monkeypatch.setenv("RANK", "0")
+    with join():
+        pass
+    assert asked == [{"timeout": PATIENCE}]
+    assert timedelta(hours=1) < PATIENCE

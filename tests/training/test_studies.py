@@ -47,8 +47,9 @@ def test_radiographs_keep_the_bits_that_they_have(white: int) -> None:
     np.testing.assert_array_equal(studies.contents(FRONTAL, [0])[0], pixels.clip(0, 1))
 
 
-def test_signals_that_are_no_radiographs_keep_their_values() -> None:
-    signal = np.linspace(-3, 3, 50, dtype=np.float32)
+@pytest.mark.parametrize("shape", [(48,), (12, 4), (2, 3, 8)])
+def test_signals_that_are_no_radiographs_keep_their_values(shape: tuple[int, ...]) -> None:
+    signal = np.linspace(-3, 3, 48, dtype=np.float32).reshape(shape)
     studies = Studies([Study(id="e", contents={ECG: signal})], range(1))
     np.testing.assert_array_equal(studies.contents(ECG, [0])[0], signal)
 

@@ -104,6 +104,11 @@ class Denoising:
         """What may prompt this modality."""
         return [m for m in self.model.parts if m != self.config.modality]
 
+    @property
+    def prompting(self) -> list[Modality]:
+        """The same; the modality itself, by its empty prompt alone, where there is no other."""
+        return self.others or [self.config.modality]
+
     @cached_property
     def holders(self) -> list[int]:
         """Training studies that hold the modality."""
@@ -133,9 +138,8 @@ class Denoising:
         own = share.of(studies)
         clean = encoded.latents[self.config.modality][own].float()
         config = self.config
-        # Where nothing else may prompt, the modality hears its own empty prompt, as in generation.
-        candidates, drop = (self.others, config.drop) if self.others else ([config.modality], 1.0)
-        prompt, _ = draw_prompts(encoded, own, candidates, drop, share, config.hearing)
+        drop = config.drop if self.others else 1.0
+        prompt, _ = draw_prompts(encoded, own, self.prompting, drop, share, config.hearing)
         timestep = share.randint(len(self.levels))
         noise = share.randn(*clean.shape[1:])
         if noisiest:
@@ -170,8 +174,9 @@ class Denoising:
             return None
         parts = self.model.parts[modality]
         share = Split().share(len(rows), torch.Generator().manual_seed(0))
-        prompt, _ = draw_prompts(self.held_out, rows, self.others[-1:], 0.0, share)
-        empty = self.held_out.empty[self.others[-1]].to(device).expand(len(rows), 1, -1)
+        drop = 0.0 if self.others else 1.0
+        prompt, _ = draw_prompts(self.held_out, rows, self.prompting[-1:], drop, share)
+        empty = self.held_out.empty[self.prompting[-1]].to(device).expand(len(rows), 1, -1)
         latents = sample_latents(
             self.model,
             {modality: Context(prompt.to(device), empty)},

@@ -275,7 +275,8 @@ class Training:
         load_groups(path, self._groups(list(facts["counts"])), facts["tensors"])
         self.scaler.load_state_dict(facts["scaler"])
         self.done, self.spent = facts["step"], facts["seconds"]
-        self.best = None if facts["best"] is None else (facts["best"][0], facts["best"][1])
+        best = facts["best"]
+        self.best = (best[0], best[1]) if best and math.isfinite(best[0]) else None
         record: dict[str, Any] = facts["record"]
         return record
 

@@ -32,7 +32,7 @@ HERE = Place()
 """One process on the CPU."""
 PATIENCE = timedelta(hours=12)
 """How long processes wait for each other: one of them may simulate or copy for hours. Those whose
-partner has died are ended by torchrun, or by Slurm, long before."""
+partner has died are ended by torchrun long before."""
 
 
 @contextmanager

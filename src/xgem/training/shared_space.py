@@ -251,11 +251,11 @@ class SharedSpace:
         vectors = []
         for modality, parts in self.model.parts.items():
             encoder = parts.prompt_encoder
-            holders = self.train.present(modality, range(len(self.train)))[:4096]
-            for chunk in chunks(len(holders), 128):
-                held = [holders[place] for place in chunk]
-                batch = encoder.collate(self.train.contents(modality, held))
-                vectors.append(encoder(batch.to(self.model.device)))
+            for chunk in chunks(min(4096, len(self.train)), 128):
+                held = self.train.present(modality, chunk)
+                if held:
+                    batch = encoder.collate(self.train.contents(modality, held))
+                    vectors.append(encoder(batch.to(self.model.device)))
         self.model.whitening.fit(torch.cat(vectors), self.config.whitening_floor)
 
     def study_ids(self, studies: Sequence[int]) -> list[str]:

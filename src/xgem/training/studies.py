@@ -87,11 +87,11 @@ def _to_bytes(content: Content) -> Content:
     """Radiographs have 8 or 16 bits in a store, and keep them; other signals stay as they are."""
     if isinstance(content, str) or content.ndim != 2:
         return content
-    small = to_uint8(content)
-    if np.array_equal(_from_bytes(small), content):
-        return small
     deep: np.ndarray = np.rint(content.clip(0, 1) * 65535).astype(np.uint16)
-    return deep
+    for stored in (to_uint8(content), deep):
+        if np.array_equal(_from_bytes(stored), content):
+            return stored
+    return content
 
 
 def _from_bytes(content: Content) -> Content:

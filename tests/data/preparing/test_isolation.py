@@ -118,6 +118,12 @@ def test_results_come_in_order_from_several_processes(worker, monkeypatch):
     assert len({process for _, _, process in found}) == 2
 
 
+def test_a_worker_runs_our_own_copy(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    expected = [str(Path(xgem.__file__).resolve().parents[1]), "elsewhere"]
+    assert isolation._paths().split(os.pathsep) == expected
+
+
 def test_a_worker_ends_with_its_owner(worker):
     script = (
         "import os, signal, sys\n"

@@ -182,7 +182,7 @@ def ordered_map(
 
 def _paths() -> str:
     """Where modules are found, our own copy of xgem first: a worker runs the code of its owner."""
-    here = str(Path(__file__).resolve().parents[2])
+    here = str(Path(__file__).resolve().parents[3])
     return os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
 
 

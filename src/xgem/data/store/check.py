@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from xgem.data.splits import require_disjoint
-from xgem.data.store import Store
 from xgem.data.store.counts import count_split, ids_of, patients_of
 from xgem.data.store.manifest import MANIFEST, SCHEMA
 from xgem.data.store.schema import IMAGES, columns
+from xgem.data.store.store import Store
 from xgem.data.store.writer import CARD, NEAR_DUPLICATES, REJECTED
 from xgem.errors import StoreError
 from xgem.file_hash import file_hash

@@ -15,7 +15,7 @@ from xgem.errors import StoreError
 MANIFEST = "store.json"
 SCHEMA = 2
 _DIGEST = "sha256"
-"""Hash of everything else in ``store.json``."""
+"""Hash of everything else in ``store.json``, compared where it is there."""
 
 
 class _Part(BaseModel):
@@ -25,7 +25,7 @@ class _Part(BaseModel):
 
 
 class _Shard(_Part):
-    file: str = Field(pattern=r"^(data/)?[A-Za-z0-9_-]+\.parquet$")
+    file: str = Field(pattern=r"^data/[A-Za-z0-9_-]+\.parquet$")
     rows: NonNegativeInt
     sha256: str
     split: Literal["train", "validation", "test"]
@@ -103,7 +103,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if isinstance(schema, int) and schema != SCHEMA:
         raise StoreError(
             f"{folder} is a store of schema {schema}, this xgem reads schema {SCHEMA}; make the "
-            f"store again"
+            f"store again in another folder, or remove this one first"
         )
     if isinstance(content, dict) and _DIGEST in content:
         digest = content.pop(_DIGEST)

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from xgem.data.labels.chexpert import PRESENT, UNCERTAIN, VALUES
-from xgem.data.store import Store
 from xgem.data.store.schema import IMAGES, LABELS
+from xgem.data.store.store import Store
 from xgem.study import FRONTAL, LATERAL, REPORT, Study
 
 _COLORS = {"present": "#b3412c", "uncertain": "#d9a441", "absent": "#4c7a94"}

@@ -19,13 +19,13 @@ from typing import Any
 
 from xgem.data.identity import without_quotations
 from xgem.data.sources.source import SourceFacts
-from xgem.data.store import Store
 from xgem.data.store.card import write_card
 from xgem.data.store.counts import count_split, find_near_duplicates
 from xgem.data.store.manifest import MANIFEST, SCHEMA, read_manifest, sealed
 from xgem.data.store.near_duplicates import BITS, NEAR, Pair
 from xgem.data.store.schema import row_of_study
 from xgem.data.store.shards import PartRecord, Prepared, read_part, write_part
+from xgem.data.store.store import Store
 from xgem.data.store.worker_pool import worker_pool
 from xgem.data.whole_file import write_bytes, write_json
 from xgem.errors import OutputError, StoreError
@@ -171,7 +171,7 @@ def _known_plan(folder: Path, work: Path) -> Any:
     begun = work / PLAN
     if (folder / MANIFEST).is_file():
         try:
-            return read_manifest(folder).get("plan", {})
+            return read_manifest(folder)["plan"]
         except StoreError:  # damaged; what it was begun with may still be known
             if not begun.is_file():
                 raise
@@ -185,7 +185,7 @@ def _whole_store(folder: Path) -> bool:
     except StoreError:
         return False
     parts = {folder / shard["file"]: shard["sha256"] for shard in manifest["shards"]}
-    others = {folder / name: digest for name, digest in manifest.get("files", {}).items()}
+    others = {folder / name: digest for name, digest in manifest["files"].items()}
     wrong = {file for file, digest in (parts | others).items() if not _fits(file, digest)}
     for file in wrong & parts.keys():
         file.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from xgem.evaluation.bootstrap import Estimate, between
 T = TypeVar("T")
 
 
-def hierarchical(
+def crossed(
     statistic: Callable[[T, np.ndarray], float],
     seeds: Sequence[T],
     studies: int,
