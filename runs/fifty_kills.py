@@ -57,7 +57,8 @@ def main(
 ) -> None:
     """Kill, go on, compare."""
     whole = out / "whole"
-    longest = longest or seconds_of_a_run(whole) / 2
+    whole_run = seconds_of_a_run(whole)  # whatever --longest says, there is something to compare
+    longest = longest or whole_run / 2
     expected, log = steps_of(whole), out / "kills.jsonl"
     while len(noted := lines(log)) < kills:
         run = unfinished(out)

@@ -262,12 +262,14 @@ def draw(results: dict[str, dict[str, object]], file: Path) -> None:
         axes.errorbar(values, places, xerr=np.abs(spans - values), fmt="o", markersize=4, capsize=2)
         ceiling = results[TRUE][pair]
         assert isinstance(ceiling, Estimate)
-        axes.axvline(ceiling.value, color="0.3", linewidth=0.8)
+        axes.axvline(ceiling.value, color="0.3", linewidth=0.8, label="true studies")
         floor = float(str(results[TRUE][f"{pair}, shuffled"]))
-        axes.axvline(floor, color="0.7", linewidth=0.8)
+        axes.axvline(floor, color="0.7", linewidth=0.8, label="shuffled")
         axes.set_title(pair)
+        axes.set_xlabel("correlation" if pair == "F with L" else "AUROC")
         axes.set_yticks(places, names)
     panels[0].invert_yaxis()
+    panels[0].legend(frameon=False, loc="center right")
     figure.savefig(file, dpi=130)
     plt.close(figure)
 

@@ -169,10 +169,11 @@ def page(facts: dict[str, object], results: dict[str, object]) -> str:
     assert isinstance(gains, dict)
     rows = [[name, *(str(found[v]) for v in VARIANTS)] for name, found in agreement.items()]
     gained = [[name, *(str(found[g]) for g in DIRECTIONS)] for name, found in gains.items()]
-    steps = ", ".join(f"{stage} {count}" for stage, count in facts["steps"].items())
+    steps = ", ".join(str(count) for count in facts["steps"].values())
     return f"""# Multi-Prompt Training against one prompt, and against all
 
-`micro`, {facts["seeds"]} seeds, {facts["studies"]} held-out phantoms, equal steps ({steps}). All
+`micro`, {facts["seeds"]} seeds, {facts["studies"]} held-out phantoms, equal steps
+({steps} for frontal view, lateral view and report). All
 seeds share encoders, autoencoders and judge, which took {facts["hours before"]} hours of one core;
 to train the denoisers and to generate took {facts["hours"]}.
 Agreement with the truth: AUROC of a judge's logits for radiographs, macro F1 of the named findings
@@ -187,8 +188,23 @@ What Multi-Prompt Training gains, paired by seed and study:
 
 {table(["", *DIRECTIONS], gained)}
 
+{verdict(gains)}
+
 ![Agreement by direction](multi_prompt.png)
 """
+
+
+def verdict(gains: dict[str, dict[str, Estimate]]) -> str:
+    """Which gains are beyond chance, in one sentence."""
+    told = [
+        f"{name} with {group}"
+        for name, found in gains.items()
+        for group, gain in found.items()
+        if gain.low > 0
+    ]
+    if told:
+        return f"Beyond chance: {', '.join(told)}."
+    return "No interval lies above zero: no way of hearing prompts can be told from another here."
 
 
 def draw(results: dict[str, object], file: Path) -> None:
@@ -209,7 +225,7 @@ def draw(results: dict[str, object], file: Path) -> None:
         axes.errorbar(places, values, spans, fmt="o", markersize=4, capsize=2, label=name)
     axes.axvline(len(EACH) - 0.5, color="0.8", linewidth=0.8)
     axes.set_xticks(range(len(agreement)), agreement, rotation=30, ha="right")
-    axes.set_ylabel("agreement with the truth")
+    axes.set_ylabel("AUROC; of reports, macro F1")
     axes.legend(frameon=False)
     figure.savefig(file, dpi=130)
     plt.close(figure)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xgem.data.radiograph import Preprocessing
-from xgem.denoisers.coupling import Coupling, CouplingMode
+from xgem.denoisers.coupling import Coupling, CouplingConfig, CouplingMode
 from xgem.denoisers.environment import Environment
 from xgem.denoisers.unet import UNet
 from xgem.diffusion.defaults import SamplingDefaults
@@ -106,6 +106,7 @@ class FakeEnvironment(Environment):
 class FakeCoupling(Coupling):
     def __init__(self, latent_shape: tuple[int, ...]) -> None:
         nn.Module.__init__(self)
+        self.config = CouplingConfig()
         self.layer = nn.Linear(ENVIRONMENT, int(np.prod(latent_shape)))
 
     def bind(self, tokens: Tensor) -> Callable[[str, Tensor], Tensor]:
