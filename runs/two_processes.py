@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -32,7 +32,7 @@ from xgem.data.whole_file import write_json
 from xgem.manifest import read_manifest
 from xgem.version import commit, version
 
-TOLERANCE = 1e-3
+TOLERANCE = 2e-3
 """Of losses, relative, over 16 steps of each stage."""
 APART = 1e-2
 """Of weights: AdamW steps as far for a tiny gradient as for a large one, whichever its sign."""
@@ -48,7 +48,6 @@ def main(
     docs: Annotated[Path, typer.Option(help="Where the result goes.")] = Path("docs/results"),
 ) -> None:
     """Train, compare."""
-    started = time.monotonic()
     alone = out / "alone"
     if not (alone / "model").exists():
         subprocess.run([sys.executable, "-m", "xgem", *call(alone, sharded=False)], check=True)
@@ -65,7 +64,6 @@ def main(
     summary = {
         "tolerance": {"losses, relative": TOLERANCE, "weights": APART},
         "largest differences from one process": found,
-        "minutes": round((time.monotonic() - started) / 60, 1),
         "xgem": version(),
         "commit": commit(),
     }
@@ -73,7 +71,10 @@ def main(
     docs.mkdir(parents=True, exist_ok=True)
     write_json(docs / "two_processes.json", summary)
     raise SystemExit(
-        any(one["losses, relative"] > TOLERANCE or one["weights"] > APART for one in found.values())
+        any(
+            max(one["losses, relative"].values()) > TOLERANCE or one["weights"] > APART
+            for one in found.values()
+        )
     )
 
 
@@ -97,11 +98,13 @@ def taking_turns(run: Path, sharded: bool, moments: random.Random, longest: floa
     Returns:
         How many processes there were, life by life.
     """
-    lives: list[int] = []
+    kept = run.with_name(f"{run.name}-lives.json")
+    lives: list[int] = json.loads(kept.read_text()) if kept.exists() else []
     while not (run / "model").exists():
         if len(lives) == LIVES:
             raise SystemExit(f"{run} is not finished after {LIVES} lives; make --longest larger")
         lives.append(2 - len(lives) % 2)
+        kept.write_text(json.dumps(lives))
         live(call(run, sharded=sharded), lives[-1], moments.uniform(longest / 4, longest))
     return lives
 
@@ -131,15 +134,15 @@ def live(arguments: list[str], world: int, seconds: float) -> None:
         process.wait()
 
 
-def differences(run: Path, alone: Path) -> dict[str, float]:
-    """Compare the losses of all steps, and the weights of the models."""
+def differences(run: Path, alone: Path) -> dict[str, Any]:
+    """Compare the losses of all steps, by stage, and the weights of the models."""
     found, expected = steps_of(run), steps_of(alone)
     if found.keys() != expected.keys():
         raise SystemExit(f"{run} took other steps than {alone}")
-    losses = [
-        abs(found[step]["loss"] - record["loss"]) / abs(record["loss"])
-        for step, record in expected.items()
-    ]
+    losses: dict[str, float] = {}
+    for (stage, step), record in expected.items():
+        apart = abs(found[stage, step]["loss"] / record["loss"] - 1)
+        losses[stage] = max(losses.get(stage, 0.0), apart)
     ours, theirs = (read_manifest(folder / "model") for folder in (run, alone))
     weights = 0.0
     for name in theirs.components:
@@ -148,8 +151,10 @@ def differences(run: Path, alone: Path) -> dict[str, float]:
             for folder, manifest in ((run, ours), (alone, theirs))
         )
         pairs = [(a[key].float(), value.float()) for key, value in b.items()]
-        weights = max(weights, *(torch.dist(x, y, p=float("inf")).item() for x, y in pairs))
-    return {"losses, relative": float(f"{max(losses):.2g}"), "weights": float(f"{weights:.2g}")}
+        distances = [torch.dist(x, y, p=float("inf")).item() for x, y in pairs]
+        weights = max([weights, *distances])  # a coupling that is a prompt has no weights
+    rounded = {stage: float(f"{apart:.2g}") for stage, apart in losses.items()}
+    return {"losses, relative": rounded, "weights": float(f"{weights:.2g}")}
 
 
 if __name__ == "__main__":

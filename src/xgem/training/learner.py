@@ -55,7 +55,7 @@ class Learner(nn.Module):
         elif place.split.world > 1:
             # What a pass leaves untouched differs from step to step, and is found anew each time.
             parallel = DistributedDataParallel(
-                self, find_unused_parameters=True, broadcast_buffers=False
+                self, find_unused_parameters=True, forward_sync_buffers=False
             )
         object.__setattr__(self, "_parallel", parallel)
 
